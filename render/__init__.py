@@ -1,0 +1,1 @@
+"""Stages, renders and labels clips. Only ``render.blender`` imports Blender's ``bpy``."""
