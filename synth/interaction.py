@@ -1,0 +1,425 @@
+"""Interaction: P people times T frames of SMPL motion in one world, with its text, labels and provenance.
+
+The file is one ``npz`` without pickles; everything that is not an array is the JSON string ``meta``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from synth import taxonomy
+from synth.errors import BadFile
+from synth.files import read_npz, write_npz
+from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle, slerp
+from synth.skeleton import transform_root
+
+VERSION = 1
+BETAS = 10
+GENDERS = ("female", "male", "neutral")
+_ARRAYS = ("transl", "global_orient", "body_pose", "betas", "present", "fps", "version", "meta")
+
+
+@dataclass(frozen=True)
+class ActionSegment:
+    """Person ``person`` does ``label`` (one of ``taxonomy.ACTIONS``) from ``start`` to ``end`` seconds."""
+
+    person: int
+    start: float
+    end: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A body part touches something from ``start`` to ``end`` seconds.
+
+    ``target`` is ``{"person": index, "part": name}`` or ``{"object": furniture id or "floor"}`` (key ``with`` in files).
+    """
+
+    person: int
+    part: str
+    target: Mapping[str, Any]
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What an interaction is and where it comes from.
+
+    ``stage`` lists the furniture the motion was made against (dicts as in ``room.json``, in the motion's own frame);
+    ``core`` is the window in seconds that shows the action; ``source`` holds dataset, id, licence and credit.
+    """
+
+    text: str = ""
+    captions: tuple[str, ...] = ()
+    interaction_class: str | None = None
+    roles: tuple[str, ...] = ()
+    genders: tuple[str, ...] = ()
+    ages: tuple[float, ...] = ()
+    actions: tuple[ActionSegment, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    room: str | None = None
+    body_model: str = "makehuman"
+    seed: int | None = None
+    core: tuple[float, float] | None = None
+    stage: tuple[dict[str, Any], ...] = ()
+    source: dict[str, Any] = field(default_factory=dict)
+    quality: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """SMPL motion of P people over T frames in one z-up world.
+
+    Attributes:
+        fps: frames a second, any positive number.
+        transl: [P, T, 3] metres, added after posing as in SMPL.
+        global_orient: [P, T, 3] axis-angle, radians.
+        body_pose: [P, T, 69] axis-angle of joints 1..23.
+        betas: [P, 10] shape.
+        present: [P, T] whether the person is there.
+        meta: text, roles, labels, provenance.
+    """
+
+    fps: float
+    transl: Array
+    global_orient: Array
+    body_pose: Array
+    betas: Array
+    present: np.ndarray
+    meta: Meta = field(default_factory=Meta)
+
+    @property
+    def people(self) -> int:
+        return self.transl.shape[0]
+
+    @property
+    def frames(self) -> int:
+        return self.transl.shape[1]
+
+    @property
+    def seconds(self) -> float:
+        """The time from the first frame to the last one's end."""
+        return self.frames / self.fps
+
+    @property
+    def times(self) -> Array:
+        """Seconds of each frame [T]."""
+        return np.arange(self.frames) / self.fps
+
+    def rotations(self) -> Array:
+        """Parent-relative rotation matrices, root first [P, T, 24, 3, 3]."""
+        pose = np.concatenate([self.global_orient, self.body_pose], -1)
+        return axis_angle_to_matrix(pose.reshape(self.people, self.frames, 24, 3))
+
+    def validate(self, where: str | PathLike[str] = "interaction") -> Interaction:
+        """Return self, or raise ``BadFile`` that names the first field that breaks the format."""
+        _check_arrays(self, where)
+        _check_meta(self, where)
+        return self
+
+    def resample(self, fps: float) -> Interaction:
+        """The same motion at another frame rate, by time: translation linearly, rotations by slerp, presence held."""
+        if not fps > 0 or not np.isfinite(fps):
+            raise ValueError(f"fps must be positive, found {fps}")
+        if fps == self.fps:
+            return self
+        count = max(1, int(np.floor((self.frames - 1) / self.fps * fps + 1e-6)) + 1)
+        return self._at(np.arange(count) / fps, fps)
+
+    def window(self, start: float, end: float) -> Interaction:
+        """The part from ``start`` to ``end`` seconds, times of labels shifted and cut to it."""
+        first = int(np.clip(round(start * self.fps), 0, self.frames - 1))
+        last = int(np.clip(round(end * self.fps), first + 1, self.frames))
+        cut = slice(first, last)
+        shift, length = first / self.fps, (last - first) / self.fps
+        return replace(
+            self,
+            transl=self.transl[:, cut],
+            global_orient=self.global_orient[:, cut],
+            body_pose=self.body_pose[:, cut],
+            present=self.present[:, cut],
+            meta=_retime(self.meta, lambda t: float(np.clip(t - shift, 0.0, length))),
+        )
+
+    def scale_time(self, factor: float) -> Interaction:
+        """The same motion ``factor`` times as long, at the same frame rate."""
+        if not factor > 0:
+            raise ValueError(f"factor must be positive, found {factor}")
+        count = max(1, int(round(self.frames * factor)))
+        stretched = self._at(np.minimum(np.arange(count) / self.fps / factor, (self.frames - 1) / self.fps), self.fps)
+        return replace(stretched, meta=_retime(self.meta, lambda t: t * factor))
+
+    def transform(self, rotation: Array, translation: Array, rest_pelvis: Array) -> Interaction:
+        """Move everybody rigidly with the world: x' = R x + t.
+
+        Args:
+            rotation: [3, 3] about the vertical, so that the floor stays the floor.
+            translation: [3] metres.
+            rest_pelvis: J0(betas) of each person [P, 3] metres.
+        """
+        orient, transl = transform_root(
+            rotation, translation, np.asarray(rest_pelvis)[:, None], axis_angle_to_matrix(self.global_orient), self.transl
+        )
+        stage = tuple(_move_stage(item, np.asarray(rotation), np.asarray(translation)) for item in self.meta.stage)
+        return replace(
+            self,
+            transl=transl.astype(np.float32),
+            global_orient=matrix_to_axis_angle(orient).astype(np.float32),
+            meta=replace(self.meta, stage=stage),
+        )
+
+    def _at(self, times: Array, fps: float) -> Interaction:
+        keys = self.times
+        moved = np.stack([[np.interp(times, keys, column) for column in person.T] for person in self.transl])
+        local = np.moveaxis(slerp(keys, np.moveaxis(self.rotations(), 1, 0), times), 0, 1)
+        pose = matrix_to_axis_angle(local).reshape(self.people, len(times), 72).astype(np.float32)
+        nearest = np.clip(np.round(times * self.fps).astype(int), 0, self.frames - 1)
+        return replace(
+            self,
+            fps=float(fps),
+            transl=np.swapaxes(moved, 1, 2).astype(np.float32),
+            global_orient=pose[..., :3],
+            body_pose=pose[..., 3:],
+            present=self.present[:, nearest],
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the npz atomically, after validation."""
+        self.validate(path)
+        write_npz(
+            path,
+            {
+                "version": np.array(VERSION, np.int64),
+                "fps": np.array(self.fps, np.float64),
+                "transl": self.transl.astype(np.float32),
+                "global_orient": self.global_orient.astype(np.float32),
+                "body_pose": self.body_pose.astype(np.float32),
+                "betas": self.betas.astype(np.float32),
+                "present": self.present.astype(bool),
+                "meta": np.array(json.dumps(meta_to_json(self.meta), sort_keys=True, allow_nan=False)),
+            },
+        )
+
+    def to_amass(self, person: int, path: str | PathLike[str]) -> None:
+        """Write one person as an AMASS-like npz: ``poses`` [T, 72], ``trans``, ``betas``, ``mocap_framerate``, ``gender``."""
+        write_npz(
+            path,
+            {
+                "poses": np.concatenate([self.global_orient[person], self.body_pose[person]], -1).astype(np.float32),
+                "trans": self.transl[person].astype(np.float32),
+                "betas": self.betas[person].astype(np.float32),
+                "mocap_framerate": np.array(self.fps, np.float64),
+                "gender": np.array(self.meta.genders[person] if self.meta.genders else "neutral"),
+            },
+        )
+
+
+def single(
+    fps: float, transl: Array, rotations: Array, betas: Array | None = None, meta: Meta | None = None
+) -> Interaction:
+    """One person's motion. ``transl`` [T, 3] metres, ``rotations`` [T, 24, 3, 3], ``betas`` [10]."""
+    pose = matrix_to_axis_angle(rotations).reshape(1, len(transl), 72).astype(np.float32)
+    shape = np.zeros(BETAS) if betas is None else np.asarray(betas)
+    return Interaction(
+        fps=float(fps),
+        transl=np.asarray(transl, np.float32)[None],
+        global_orient=pose[..., :3],
+        body_pose=pose[..., 3:],
+        betas=shape[None].astype(np.float32),
+        present=np.ones((1, len(transl)), bool),
+        meta=meta or Meta(roles=("person",), genders=("neutral",)),
+    )
+
+
+def load_interaction(path: str | PathLike[str]) -> Interaction:
+    """Read an interaction's npz.
+
+    Raises:
+        BadFile: damaged, of another version, or an array or label breaks the format.
+    """
+    arrays = read_npz(path)
+    for name in _ARRAYS:
+        if name not in arrays:
+            raise BadFile(path, name, "nothing", "an array of this name")
+    version = arrays["version"]
+    if version.shape != () or version.dtype.kind not in "iu" or int(version) != VERSION:
+        raise BadFile(path, "version", version.tolist(), f"{VERSION}")
+    fps = arrays["fps"]
+    if fps.shape != () or fps.dtype.kind not in "iuf":
+        raise BadFile(path, "fps", f"{fps.dtype} {fps.shape}", "one number")
+    text = arrays["meta"]
+    if text.shape != () or text.dtype.kind != "U":
+        raise BadFile(path, "meta", f"{text.dtype} {text.shape}", "one JSON string")
+    try:
+        meta = meta_from_json(json.loads(str(text)))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadFile(path, "meta", f"{type(error).__name__}: {error}", "the JSON object of an interaction") from None
+    return Interaction(
+        fps=float(fps),
+        transl=arrays["transl"],
+        global_orient=arrays["global_orient"],
+        body_pose=arrays["body_pose"],
+        betas=arrays["betas"],
+        present=arrays["present"],
+        meta=meta,
+    ).validate(path)
+
+
+def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:
+    """Read an AMASS npz (SMPL-H or SMPL-X poses are cut to the body's first 22 joints; hands rest; z up as AMASS has it).
+
+    Raises:
+        BadFile: damaged, or ``poses``, ``trans`` or ``mocap_framerate`` is missing or has another shape.
+    """
+    arrays = read_npz(path)
+    rate = next((arrays[key] for key in ("mocap_framerate", "mocap_frame_rate") if key in arrays), None)
+    if rate is None or rate.shape != () or rate.dtype.kind not in "iuf":
+        raise BadFile(path, "mocap_framerate", "nothing" if rate is None else rate.shape, "one number")
+    poses, trans = (arrays.get(key) for key in ("poses", "trans"))
+    if poses is None or poses.ndim != 2 or poses.shape[1] < 66 or poses.dtype.kind != "f":
+        raise BadFile(path, "poses", "nothing" if poses is None else poses.shape, "floats [T, 66 or more]")
+    if trans is None or trans.shape != (len(poses), 3):
+        raise BadFile(path, "trans", "nothing" if trans is None else trans.shape, f"floats [{len(poses)}, 3]")
+    body = np.zeros((1, len(poses), 69), np.float32)
+    width = 69 if poses.shape[1] == 72 else 63
+    body[0, :, :width] = poses[:, 3 : 3 + width]
+    betas = np.zeros((1, BETAS), np.float32)
+    given = np.ravel(arrays.get("betas", np.zeros(0)))[:BETAS]
+    betas[0, : len(given)] = given
+    gender = str(arrays["gender"]) if "gender" in arrays and arrays["gender"].dtype.kind == "U" else "neutral"
+    return Interaction(
+        fps=float(rate),
+        transl=trans[None].astype(np.float32),
+        global_orient=poses[None, :, :3].astype(np.float32),
+        body_pose=body,
+        betas=betas,
+        present=np.ones((1, len(poses)), bool),
+        meta=Meta(roles=(role,), genders=(gender if gender in GENDERS else "neutral",), body_model="smpl"),
+    ).validate(path)
+
+
+def meta_to_json(meta: Meta) -> dict[str, Any]:
+    """The JSON object of DESIGN.md: ``target`` becomes ``with``; tuples become lists."""
+    value = asdict(meta)
+    for contact in value["contacts"]:
+        contact["with"] = dict(contact.pop("target"))
+    return value
+
+
+def meta_from_json(value: Mapping[str, Any]) -> Meta:
+    """The inverse of ``meta_to_json``; unknown keys are refused, missing ones take their defaults."""
+    if not isinstance(value, Mapping):
+        raise TypeError("meta is not an object")
+    known = {item.name for item in fields(Meta)}
+    unknown = sorted(set(value) - known)
+    if unknown:
+        raise ValueError(f"unknown keys {unknown}")
+    data = dict(value)
+    data["actions"] = tuple(ActionSegment(**item) for item in value.get("actions", ()))
+    data["contacts"] = tuple(
+        Contact(target=item["with"], **{k: v for k, v in item.items() if k != "with"})
+        for item in value.get("contacts", ())
+    )
+    for name in ("captions", "roles", "genders", "ages", "stage"):
+        data[name] = tuple(value.get(name, ()))
+    core = value.get("core")
+    data["core"] = None if core is None else (float(core[0]), float(core[1]))
+    return Meta(**data)
+
+
+def _retime(meta: Meta, clock: Any) -> Meta:
+    """Map every time in the labels by ``clock``; what is left with no length is dropped."""
+    actions = [replace(item, start=clock(item.start), end=clock(item.end)) for item in meta.actions]
+    contacts = [replace(item, start=clock(item.start), end=clock(item.end)) for item in meta.contacts]
+    return replace(
+        meta,
+        actions=tuple(item for item in actions if item.end > item.start),
+        contacts=tuple(item for item in contacts if item.end > item.start),
+        core=None if meta.core is None else (clock(meta.core[0]), clock(meta.core[1])),
+    )
+
+
+def _move_stage(item: Mapping[str, Any], rotation: Array, translation: Array) -> dict[str, Any]:
+    box = dict(item["box"])
+    box["center"] = (rotation @ np.asarray(box["center"], float) + translation).tolist()
+    box["yaw"] = float(box["yaw"] + np.arctan2(rotation[1, 0], rotation[0, 0]))
+    return {**item, "box": box}
+
+
+def _check_arrays(motion: Interaction, where: str | PathLike[str]) -> None:
+    if not (np.isfinite(motion.fps) and 0 < motion.fps <= 1000):
+        raise BadFile(where, "fps", motion.fps, "a positive number up to 1000")
+    if motion.transl.ndim != 3 or 0 in motion.transl.shape or motion.transl.shape[2] != 3:
+        raise BadFile(where, "transl", motion.transl.shape, "shape [P, T, 3] with P, T >= 1")
+    people, frames = motion.transl.shape[:2]
+    shapes: dict[str, Sequence[int]] = {
+        "global_orient": (people, frames, 3),
+        "body_pose": (people, frames, 69),
+        "betas": (people, BETAS),
+        "present": (people, frames),
+    }
+    for name, shape in shapes.items():
+        found = getattr(motion, name).shape
+        if found != tuple(shape):
+            raise BadFile(where, name, found, f"shape {list(shape)}")
+    for name in ("transl", "global_orient", "body_pose", "betas"):
+        array = getattr(motion, name)
+        if array.dtype.kind != "f":
+            raise BadFile(where, name, array.dtype, "floating point numbers")
+        if not np.isfinite(array).all():
+            raise BadFile(where, name, "NaN or infinity", "finite numbers")
+    if motion.present.dtype != bool:
+        raise BadFile(where, "present", motion.present.dtype, "booleans")
+
+
+def _check_meta(motion: Interaction, where: str | PathLike[str]) -> None:
+    meta, people = motion.meta, motion.people
+    for name, allowed in (("roles", taxonomy.ROLES), ("genders", GENDERS)):
+        values = getattr(meta, name)
+        if len(values) != people:
+            raise BadFile(where, f"meta.{name}", f"{len(values)} entries", f"one for each of {people} people")
+        wrong = [value for value in values if value not in allowed]
+        if wrong:
+            raise BadFile(where, f"meta.{name}", wrong[0], f"one of {', '.join(allowed)}")
+    if meta.ages and len(meta.ages) != people:
+        raise BadFile(where, "meta.ages", f"{len(meta.ages)} entries", f"none or one for each of {people} people")
+    if meta.interaction_class is not None and meta.interaction_class not in taxonomy.INTERACTIONS:
+        raise BadFile(where, "meta.interaction_class", meta.interaction_class, "a class of the taxonomy")
+    for index, segment in enumerate(meta.actions):
+        at = f"meta.actions[{index}]"
+        _check_span(where, at, segment.person, segment.start, segment.end, people)
+        if segment.label not in taxonomy.ACTIONS:
+            raise BadFile(where, f"{at}.label", segment.label, "an action of the taxonomy")
+    for index, contact in enumerate(meta.contacts):
+        at = f"meta.contacts[{index}]"
+        _check_span(where, at, contact.person, contact.start, contact.end, people)
+        if contact.part not in taxonomy.BODY_PARTS:
+            raise BadFile(where, f"{at}.part", contact.part, "a body part of the taxonomy")
+        if ("person" in contact.target) == ("object" in contact.target):
+            raise BadFile(where, f"{at}.with", dict(contact.target), "either a person and a part, or an object")
+        if "person" in contact.target and not (
+            contact.target["person"] in range(people) and contact.target.get("part") in taxonomy.BODY_PARTS
+        ):
+            raise BadFile(where, f"{at}.with", dict(contact.target), "the index of a person and a body part")
+
+
+def _check_span(where: str | PathLike[str], at: str, person: Any, start: Any, end: Any, people: int) -> None:
+    if person not in range(people):
+        raise BadFile(where, f"{at}.person", person, f"an index below {people}")
+    numbers = isinstance(start, (int, float)) and isinstance(end, (int, float))
+    if not numbers or not np.isfinite([start, end]).all() or not 0 <= start < end:
+        raise BadFile(where, f"{at}.start, end", [start, end], "0 <= start < end in seconds")
+
+
+__all__ = [
+    "ActionSegment", "Contact", "Interaction", "Meta", "from_amass", "load_interaction",
+    "meta_from_json", "meta_to_json", "single",
+]  # fmt: skip
