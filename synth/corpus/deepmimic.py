@@ -95,6 +95,7 @@ def _local(block: np.ndarray, path: str | Path, name: str) -> np.ndarray:
     if block.shape[1] == 1:
         return rotation.axis_angle_to_matrix(block * np.array([0.0, 0.0, 1.0]))
     norms = np.linalg.norm(block, axis=1, keepdims=True)
-    if (np.abs(norms - 1.0) > 0.05).any():
-        raise BadFile(path, f"{name} quaternion", f"length {float(norms.max()):.3f}", "unit quaternions w x y z")
+    if (np.abs(norms - 1.0) > 0.5).any():  # the published files themselves are off by up to a tenth
+        worst = float(norms[np.abs(norms - 1.0).argmax()])
+        raise BadFile(path, f"{name} quaternion", f"length {worst:.3f}", "unit quaternions w x y z")
     return rotation.quaternion_to_matrix(block / norms)

@@ -1,0 +1,1 @@
+"""Motion sources: readers of capture files, retargeting to our body, scripted care, and the library that ships."""
