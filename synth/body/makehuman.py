@@ -212,8 +212,10 @@ def joint_rings(weights: Array, size: int = 60) -> list[NDArray[np.int64]]:
     """The flesh around each joint: the skin vertices shared most by the joint and its parent. 24 arrays of indices."""
     rings = []
     for joint, parent in enumerate(SMPL_PARENTS):
-        other = JOINT["spine1"] if parent < 0 else parent
-        shared = weights[:SKIN, joint] * weights[:SKIN, other]
+        shared = weights[:SKIN, joint] * weights[:SKIN, parent]
+        if parent < 0:  # the pelvis lies between the waist's ring and the hips'
+            hips = weights[:SKIN, JOINT["left_hip"]] + weights[:SKIN, JOINT["right_hip"]]
+            shared = weights[:SKIN, joint] * np.maximum(hips, 0.3 * weights[:SKIN, JOINT["spine1"]])
         count = 4 * size if SMPL_JOINTS[joint] in ("head", "pelvis") else size
         order = np.argsort(-shared, kind="stable")[:count]
         rings.append(np.sort(order[shared[order] > 1e-3]))
@@ -262,7 +264,7 @@ def t_pose(vertices: Array, joints: Array, weights: Array) -> tuple[Array, Array
         for bone, end, aim in (("shoulder", "elbow", out), ("elbow", "wrist", out), ("wrist", "hand", out),
                                ("hip", "knee", down), ("knee", "ankle", down)):  # fmt: skip
             turn[j[bone]] = rotation_between(joints[j[end]] - joints[j[bone]], aim)
-        turn[j["wrist"]] = axis_matrix("x", sign * 0 + HAND_ROLL) @ turn[j["wrist"]]
+        turn[j["wrist"]] = axis_matrix("x", HAND_ROLL) @ turn[j["wrist"]]
         turn[j["hand"]] = turn[j["wrist"]]
         toes = (joints[j["foot"]] - joints[j["ankle"]]) * (1, 0, 1)
         turn[j["ankle"]] = turn[j["foot"]] = rotation_between(toes, (0, 0, 1))
@@ -324,3 +326,61 @@ def principal_components(people: Array, weights: Array) -> tuple[Array, Array, A
     scores = scores * flip
     dirs = (scores.T @ centred / len(people)).reshape(BETAS, -1, 3)
     return mean, dirs.transpose(1, 2, 0), scores
+
+
+@dataclass(frozen=True)
+class Population:
+    """The sampled people in the T-pose and the linear model of their shapes.
+
+    Attributes:
+        mean, dirs: metres [M, 3] and metres per unit beta [M, 3, BETAS], over every vertex of the source.
+        people, scores: the people [N, M, 3], pelvis at the origin, and their betas [N, BETAS].
+        regressor: joints from the skin's vertices [24, SKIN].
+        knots: betas at female/male, young/old, three muscles, weights and heights [2, 2, 3, 3, 3, BETAS].
+        races: what each race adds to them [3, 2, 2, BETAS].
+    """
+
+    mean: Array
+    dirs: Array
+    people: Array
+    scores: Array
+    regressor: Array
+    knots: Array
+    races: Array
+
+
+def populate(source: Source, count: int = 200, seed: int = 0) -> Population:
+    """Sample people, un-pose them, and find betas, joint regressor and the table of shapes."""
+    weights, joints = source.weights, base_joints(source.data)
+    rings = joint_rings(weights)
+    in_a_pose = fit_regressor(rings, source.base[None], joints[None], source.mirror)
+
+    def unposed(look: Look) -> tuple[Array, Array]:
+        vertices = source.a_pose(look)
+        result, rest = t_pose(vertices, in_a_pose @ vertices[:SKIN], weights)
+        return result - rest[0], rest - rest[0]
+
+    pairs = [unposed(look) for look in sample_looks(count, np.random.default_rng(seed))]
+    people = np.array([vertices for vertices, _ in pairs], dtype=np.float32)
+    every = slice(None, None, 12)
+    rests = np.array([rest for _, rest in pairs])
+    regressor = fit_regressor(rings, people[every].astype(float), rests[every], source.mirror)
+    mean, dirs, scores = principal_components(people, weights)
+
+    emphasis = 1 + (FACE_EMPHASIS - 1) * weights[:SKIN, JOINT["head"]]
+    axes = (dirs[:SKIN] * emphasis[:, None, None]).reshape(-1, BETAS)
+    solve = np.linalg.pinv(axes)
+
+    def betas(look: Look) -> Array:
+        vertices, _ = unposed(look)
+        return solve @ ((vertices[:SKIN] - mean[:SKIN]) * emphasis[:, None]).ravel()
+
+    levels = (0.0, 0.5, 1.0)
+    knots = np.zeros((2, 2, 3, 3, 3, BETAS))
+    for (g, a), m, w, h in product(product((0, 1), (0, 1)), range(3), range(3), range(3)):
+        knots[g, a, m, w, h] = betas(Look(g, a, levels[m], levels[w], 2 * levels[h] - 1))
+    races = np.zeros((3, 2, 2, BETAS))
+    for r, g, a in product(range(3), (0, 1), (0, 1)):
+        look = Look(g, a, races=tuple(float(r == k) for k in range(3)))  # type: ignore[arg-type]
+        races[r, g, a] = betas(look) - knots[g, a, 1, 1, 1]
+    return Population(mean, dirs, people, scores, regressor, knots, races)

@@ -107,8 +107,10 @@ class Data:
         path = self.folder / "targets" / f"{name}.target.gz"
         if not path.is_file():
             return np.zeros(0, dtype=np.int64), np.zeros((0, 3))
-        lines = [x for x in gzip.decompress(path.read_bytes()).splitlines() if x and not x.startswith(b"#")]
-        rows = np.array(b" ".join(lines).split(), dtype=np.float64).reshape(-1, 4)
+        text = gzip.decompress(path.read_bytes()).decode("ascii", "replace")
+        if "#" in text:
+            text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+        rows = np.fromstring(text, dtype=np.float64, sep=" ").reshape(-1, 4)
         return rows[:, 0].astype(np.int64), rows[:, 1:] * DECIMETRE
 
     @cached_property
