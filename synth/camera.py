@@ -137,7 +137,7 @@ class Camera:
         return replace(self, world_from_camera=np.asarray(world_from_camera, dtype=float))
 
     def field_of_view(self) -> tuple[float, float]:
-        """Horizontal and vertical angle between the middles of opposite image edges, degrees (NaN past the model's limit)."""
+        """Horizontal and vertical angle between the middles of opposite image edges, degrees (NaN past ``limit``)."""
         cx, cy = self.K[0, 2], self.K[1, 2]
         edges = [(-0.5, cy), (self.width - 0.5, cy), (cx, -0.5), (cx, self.height - 0.5)]
         _, rays = self.unproject(edges)
@@ -179,7 +179,7 @@ def camera_from_json(value: Any, where: str | PathLike[str], at: str = "camera")
     turn = pose[:3, :3]
     rigid = np.allclose(turn @ turn.T, np.eye(3), atol=1e-4) and np.linalg.det(turn) > 0
     if not rigid or not np.allclose(pose[3], [0, 0, 0, 1]):
-        raise BadFile(where, f"{at}.world_from_camera", pose.tolist(), "a rigid 4x4 transform without scale or mirroring")
+        raise BadFile(where, f"{at}.world_from_camera", pose.tolist(), "a rigid 4x4 transform, no scale or mirror")
     return Camera(model, value["width"], value["height"], k, dist, pose)
 
 
@@ -220,7 +220,7 @@ def pinhole_matrix(width: int, height: int, horizontal_fov: float) -> Array:
 
 
 def fisheye_matrix(width: int, height: int, diagonal_fov: float, circle: float | None = None) -> Array:
-    """K of a centred equidistant fisheye: ``diagonal_fov`` degrees across ``circle`` pixels (default: the image's diagonal)."""
+    """K of a centred equidistant fisheye: ``diagonal_fov`` degrees across ``circle`` pixels (default: the diagonal)."""
     diameter = float(np.hypot(width, height)) if circle is None else circle
     focal = diameter / np.deg2rad(diagonal_fov)
     return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])

@@ -80,9 +80,8 @@ def _refuse_constant(name: str) -> Any:
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
     """Write a compressed npz atomically; equal arrays give equal bytes (NumPy stamps every member 1980-01-01)."""
-    with atomic_path(path) as temporary:
-        with open(temporary, "wb") as handle:
-            np.savez_compressed(handle, **{name: np.asarray(arrays[name]) for name in sorted(arrays)})
+    with atomic_path(path) as temporary, open(temporary, "wb") as handle:
+        np.savez_compressed(handle, **{name: np.asarray(arrays[name]) for name in sorted(arrays)})
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ class ActionSegment:
 class Contact:
     """A body part touches something from ``start`` to ``end`` seconds.
 
-    ``target`` is ``{"person": index, "part": name}`` or ``{"object": furniture id or "floor"}`` (key ``with`` in files).
+    ``target`` is ``{"person": index, "part": name}`` or ``{"object": furniture id or "floor"}``; in files: ``with``.
     """
 
     person: int
@@ -153,7 +153,7 @@ class Interaction:
         """The same motion ``factor`` times as long, at the same frame rate."""
         if not factor > 0:
             raise ValueError(f"factor must be positive, found {factor}")
-        count = max(1, int(round(self.frames * factor)))
+        count = max(1, round(self.frames * factor))
         stretched = self._at(np.minimum(np.arange(count) / self.fps / factor, (self.frames - 1) / self.fps), self.fps)
         return replace(stretched, meta=_retime(self.meta, lambda t: t * factor))
 
@@ -165,9 +165,9 @@ class Interaction:
             translation: [3] metres.
             rest_pelvis: J0(betas) of each person [P, 3] metres.
         """
-        orient, transl = transform_root(
-            rotation, translation, np.asarray(rest_pelvis)[:, None], axis_angle_to_matrix(self.global_orient), self.transl
-        )
+        pelvis = np.asarray(rest_pelvis)[:, None]
+        orient = axis_angle_to_matrix(self.global_orient)
+        orient, transl = transform_root(rotation, translation, pelvis, orient, self.transl)
         stage = tuple(_move_stage(item, np.asarray(rotation), np.asarray(translation)) for item in self.meta.stage)
         return replace(
             self,
@@ -209,7 +209,7 @@ class Interaction:
         )
 
     def to_amass(self, person: int, path: str | PathLike[str]) -> None:
-        """Write one person as an AMASS-like npz: ``poses`` [T, 72], ``trans``, ``betas``, ``mocap_framerate``, ``gender``."""
+        """Write one person as AMASS does: ``poses`` [T, 72], ``trans``, ``betas``, ``mocap_framerate``, ``gender``."""
         write_npz(
             path,
             {
@@ -274,7 +274,7 @@ def load_interaction(path: str | PathLike[str]) -> Interaction:
 
 
 def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:
-    """Read an AMASS npz (SMPL-H or SMPL-X poses are cut to the body's first 22 joints; hands rest; z up as AMASS has it).
+    """Read an AMASS npz: z up; poses of SMPL-H and SMPL-X are cut to the first 22 joints, the hands at rest.
 
     Raises:
         BadFile: damaged, or ``poses``, ``trans`` or ``mocap_framerate`` is missing or has another shape.

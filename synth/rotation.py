@@ -104,7 +104,7 @@ def axis_matrix(axis: str, angle: ArrayLike) -> Array:
 
 
 def euler_to_matrix(order: str, angles: ArrayLike) -> Array:
-    """Product of axis rotations in the written order: "zyx" gives Rz(a0) Ry(a1) Rx(a2). Radians. [..., n] -> [..., 3, 3]."""
+    """Product in the written order: "zyx" gives Rz(a0) Ry(a1) Rx(a2). Radians [..., n] -> [..., 3, 3]."""
     a = np.asarray(angles, dtype=float)
     result = np.broadcast_to(np.eye(3), (*a.shape[:-1], 3, 3))
     for index, axis in enumerate(order.lower()):
@@ -118,23 +118,21 @@ def yaw_matrix(yaw: ArrayLike) -> Array:
 
 
 def rotation_between(source: ArrayLike, target: ArrayLike) -> Array:
-    """The smallest rotation that turns direction ``source`` to ``target`` (thesis eq. 4.3-4.4). [..., 3] x2 -> [..., 3, 3].
+    """The smallest rotation that turns ``source`` to ``target`` (thesis eq. 4.3-4.4). [..., 3] twice -> [..., 3, 3].
 
     Opposite directions have no unique answer: half a turn about some perpendicular axis is returned.
     """
     a = np.asarray(source, dtype=float)
     b = np.asarray(target, dtype=float)
-    a, b = np.broadcast_arrays(a / np.linalg.norm(a, axis=-1, keepdims=True), b / np.linalg.norm(b, axis=-1, keepdims=True))
-    cosine = (a * b).sum(-1)[..., None, None]
-    k = skew(np.cross(a, b))
-    # (1 - c) / s^2 = 1 / (1 + c), which stays finite as the directions meet
-    opposite = cosine < -1 + 1e-12
-    general = np.eye(3) + k + k @ k / np.where(opposite, 1.0, 1 + cosine)
-    least = np.eye(3)[np.abs(a).argmin(-1)]
-    axis = np.cross(a, least)
-    axis = axis / np.linalg.norm(axis, axis=-1, keepdims=True)
-    half_turn = 2 * axis[..., :, None] * axis[..., None, :] - np.eye(3)
-    return np.where(opposite, half_turn, general)
+    a, b = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (a, b))
+    a, b = np.broadcast_arrays(a, b)
+    cosine, cross = (a * b).sum(-1)[..., None, None], np.cross(a, b)
+    sine = np.linalg.norm(cross, axis=-1, keepdims=True)
+    perpendicular = np.cross(a, np.eye(3)[np.abs(a).argmin(-1)])
+    axis = np.where(sine > 1e-12, cross, perpendicular)
+    # Eq. 4.4 over the unit axis: dividing by s^2 there loses every digit as the directions become opposite.
+    k = skew(axis / np.linalg.norm(axis, axis=-1, keepdims=True))
+    return np.eye(3) + sine[..., None] * k + (1 - cosine) * (k @ k)
 
 
 def slerp(times: ArrayLike, matrices: ArrayLike, new_times: ArrayLike) -> Array:

@@ -1,6 +1,6 @@
 """The words of the labels: roles, actions, postures, interaction classes, furniture and body parts.
 
-``taxonomy.json`` beside this module is the source; it maps each action to OmniFall's 16 classes and to a care-home posture.
+``taxonomy.json`` beside this module is the source; it maps each action to OmniFall's 16 classes and to a posture.
 """
 
 from __future__ import annotations
