@@ -30,3 +30,11 @@ class SceneMesh:
     material: Material = field(default_factory=Material)
     normals: NDArray[np.float32] | None = None
     uv: NDArray[np.float32] | None = None
+
+
+def write_glb(path: object, meshes: list[SceneMesh]) -> None:
+    raise NotImplementedError
+
+
+def read_glb(path: object) -> list[SceneMesh]:
+    raise NotImplementedError
