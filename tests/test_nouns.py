@@ -326,7 +326,7 @@ def test_unknown_names_get_the_nearest():
     [
         ("version", {"version": 9}), ("floor", {"floor": [[0, 0], [1, 1]]}), ("height", {"height": "tall"}),
         (r"furniture\[0\].class", {"furniture": [{"id": "a", "class": "throne"}]}),
-        (r"furniture\[0\].box.size", {"furniture": [{"id": "a", "class": "bed", "box": {**BED_BOX, "size": [1, -1, 1]}}]}),
+        (r"furniture\[0\].box.size", {"furniture": [{"id": "a", "class": "bed", "box": dict(BED_BOX, size=[-1] * 3)}]}),
         ("cameras", {"cameras": {"a": 1}}), (r"cameras\[0\].name", {"cameras": [{}]}), ("name", {"name": ""}),
     ],
 )  # fmt: skip
