@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from synth.body import makehuman
 from synth.body.makehuman_data import LICENCE, Data
 from synth.body.model import BodyModel, Part
+from synth.body.shape import measuring_table
 from synth.errors import BadFile
 from synth.files import cache_dir, read_npz, write_npz
 from synth.skeleton import SMPL_PARENTS
 
-RECIPE = 1  # raise it whenever the recipe changes what is built
+RECIPE = 2  # raise it whenever the recipe changes what is built
 
 
 def load_makehuman() -> BodyModel:
@@ -70,6 +71,8 @@ def build(data: Data) -> dict[str, NDArray[Any]]:
         "knots": population.knots,
         "races": population.races,
     }
+    measuring = measuring_table(population.mean[:skin], population.dirs[:skin], faces)
+    arrays |= {f"measure_{name}": value for name, value in measuring.items()}
     landmarks = find_landmarks(population.mean[:skin], np.unique(eyes))
     meta = {
         "parts": [[name, kind] for name, (kind, _, _) in parts.items()],
@@ -132,7 +135,12 @@ def _from_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> BodyModel:
             faces=parts["skin"].faces,
             parts=parts,
             landmarks={name: tuple(rows) for name, rows in meta["landmarks"].items()},
-            shape_table={"knots": arrays["knots"], "races": arrays["races"]},
+            shape_table={
+                "knots": arrays["knots"],
+                "races": arrays["races"],
+                "volume": arrays["measure_volume"],
+                "ends": arrays["measure_ends"],
+            },
             masks={name[5:]: value for name, value in arrays.items() if name.startswith("mask_")},
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:

@@ -37,13 +37,36 @@ class Person:
 
 
 def measure(model: BodyModel, betas: NDArray[np.floating]) -> tuple[float, float]:
-    """Height in metres (crown to sole, upright) and mass in kilograms of a shape."""
-    vertices = model.shaped(betas).astype(np.float64)
-    used = np.unique(model.faces)
-    height = float(np.ptp(vertices[used, 1]))
-    a, b, c = (vertices[model.faces[:, k]] for k in range(3))
-    volume = float(abs((np.cross(a, b) * c).sum()) / 6)
-    return height, volume * DENSITY
+    """Height in metres (crown to sole, upright) and mass in kilograms of a shape [10]."""
+    b = np.asarray(betas, dtype=np.float64)
+    if "volume" in model.shape_table:
+        ends = model.shape_table["ends"] @ np.concatenate([[1.0], b])
+        height = float(ends.max() - ends.min())
+        full = np.concatenate([[1.0], b])
+        return height, float(np.einsum("ijk,i,j,k->", model.shape_table["volume"], full, full, full)) * DENSITY
+    vertices = model.shaped(b).astype(np.float64)
+    return float(np.ptp(vertices[np.unique(model.faces), 1])), DENSITY * float(
+        np.einsum("ij,ij->", np.cross(vertices[model.faces[:, 0]], vertices[model.faces[:, 1]]),
+                  vertices[model.faces[:, 2]]) / 6)  # fmt: skip
+
+
+def measuring_table(
+    template: NDArray[np.floating], shapedirs: NDArray[np.floating], faces: NDArray[np.integer]
+) -> dict[str, NDArray[np.float64]]:
+    """What ``measure`` needs to work without the mesh.
+
+    The volume inside a closed mesh is a cubic polynomial of its vertices, hence of the betas: "volume" [11, 11, 11]
+    holds its coefficients over (1, betas). "ends" [K, 11] gives the heights of the crown's and the soles' vertices.
+    """
+    basis = np.concatenate([template[..., None], shapedirs], -1).astype(np.float64)  # [V, 3, 11]
+    a, b, c = (basis[faces[:, k]] for k in range(3))
+    volume = np.zeros((11, 11, 11))
+    for i in range(11):
+        crossed = np.cross(a[:, :, i, None], b, axis=1)  # [F, 3, 11]
+        volume[i] = np.tensordot(crossed, c, axes=([0, 1], [0, 1])) / 6
+    order = np.argsort(template[:, 1])
+    used = np.intersect1d(order[np.r_[:400, -100:0]], faces)
+    return {"volume": volume, "ends": basis[used, 1]}
 
 
 def betas_from(
@@ -144,9 +167,8 @@ def _interpolate(
     knots = model.shape_table["knots"][GENDERS.index(gender)]
     added = np.einsum("r,rab->ab", races, model.shape_table["races"][:, GENDERS.index(gender)])
     old = float(np.clip((age - YOUNG) / (OLD - YOUNG), 0, 1.1))
-    for axis_value in (old,):
-        knots = (1 - axis_value) * knots[0] + axis_value * knots[1]
-        added = (1 - axis_value) * added[0] + axis_value * added[1]
+    knots = (1 - old) * knots[0] + old * knots[1]
+    added = (1 - old) * added[0] + old * added[1]
     for value in (muscle, weight, (height + 1) / 2):
         k = 0 if value < 0.5 else 1
         t = 2 * value - k
