@@ -1,0 +1,79 @@
+"""Short pieces of captured motion by name: the raw material from which scripted care is made.
+
+    segment("sit_to_stand", mocap_folder, body) -> Interaction
+
+They read the capture collection, so they serve the library's build only; what users need ships in the library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from synth.body import BodyModel, load_body
+from synth.corpus.capture import Capture
+from synth.corpus.retarget import LIBRARY_FPS, retarget
+from synth.corpus.takes import load_take
+from synth.errors import BadOption
+from synth.interaction import Interaction
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`start` to `end` seconds of a recording; `reverse` runs it backwards."""
+
+    file: str
+    start: float = 0.0
+    end: float | None = None
+    reverse: bool = False
+
+
+SEGMENTS: dict[str, Piece] = {
+    "walk": Piece("cmu/amc/16_15.amc", 0.8, 3.6),
+    "walk_slow": Piece("cmu/bvh-franciscovalentecastro/07_04.bvh"),
+    "walk_long": Piece("deepmimic/humanoid3d_long_walk1.txt", 0.5, 12.0),
+    "sit_to_stand": Piece("cmu/amc/14_31.amc", 5.8, 8.6),
+    "stand_to_sit": Piece("cmu/amc/14_31.amc", 0.4, 3.6),
+    "sit": Piece("cmu/amc/14_31.amc", 3.0, 6.0),
+    "bend_pick_up": Piece("soma/item_pick_up_standing_R_001__A410.bvh", 0.0, 3.2),
+    "bend_deposit": Piece("hdm05/HDM_mm_depositFloorR_024_120.amc"),
+    "lie_down": Piece("hdm05/HDM_bd_lieDownFloor_001_120.amc"),
+    # Lying down is slow and controlled, so run backwards it is a believable way up.
+    "get_up": Piece("hdm05/HDM_bd_lieDownFloor_001_120.amc", reverse=True),
+    "get_up_face_down": Piece("deepmimic/humanoid3d_getup_facedown.txt"),
+    "crawl": Piece("deepmimic/humanoid3d_crawl.txt"),
+    "squat": Piece("hdm05/HDM_tr_squat1Reps_043_120.amc"),
+    "reach_high": Piece("hdm05/HDM_dg_grabHighR_015_120.amc"),
+    "idle": Piece("reactidle/000_genuine.bvh", 10.0, 20.0),
+}
+
+
+def load_piece(mocap: str | Path, piece: Piece) -> Capture:
+    """The capture of a piece. Orientation calibration needs bends, so callers who can should cut after retargeting."""
+    capture = load_take(mocap, piece.file).window(piece.start, piece.end)
+    return capture.reversed() if piece.reverse else capture
+
+
+def segment(
+    name: str,
+    mocap: str | Path,
+    body: BodyModel | None = None,
+    betas: np.ndarray | None = None,
+    fps: float = LIBRARY_FPS,
+) -> Interaction:
+    """One person's captured motion by name, retargeted to the body; starts over the origin and faces +x.
+
+    Raises BadOption (with the known names) for an unknown name, Missing or BadFile for the recording.
+    """
+    if name not in SEGMENTS:
+        raise BadOption("segment", name, f"one of {', '.join(sorted(SEGMENTS))}")
+    shape = np.zeros(10) if betas is None else np.asarray(betas, float)
+    return retarget(_piece(name, str(mocap)), body or load_body(), shape, fps)
+
+
+@lru_cache(maxsize=64)
+def _piece(name: str, mocap: str) -> Capture:
+    return load_piece(mocap, SEGMENTS[name])
