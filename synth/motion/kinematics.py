@@ -97,7 +97,7 @@ class _Chain(torch.autograd.Function):
         return joints, spun
 
     @staticmethod
-    def backward(ctx, grad_joints: Tensor, grad_spun: Tensor) -> tuple[Tensor, None, Tensor]:
+    def backward(ctx, grad_joints: Tensor, grad_spun: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         rotmats, spun, joints = ctx.saved_tensors
         tree = DESCENDANTS.to(joints)
         twist = spun @ grad_spun.transpose(-1, -2)
@@ -113,7 +113,12 @@ class _Chain(torch.autograd.Function):
         force = tree @ grad_joints
         about = tree @ moment - torch.linalg.cross(joints, force)
         local = (spun.transpose(-1, -2) @ about[..., None])[..., 0]
-        return rotmats @ _skew(0.5 * local), None, force[..., 0, :]
+        grad_offsets = None
+        if ctx.needs_input_grad[1]:
+            parent = spun[..., list(PARENTS[1:]), :, :].transpose(-1, -2)
+            bones = (parent @ force[..., 1:, :, None])[..., 0]
+            grad_offsets = torch.cat((force[..., :1, :], bones), -2)
+        return rotmats @ _skew(0.5 * local), grad_offsets, force[..., 0, :]
 
 
 def bone_offsets(rest_joints: Tensor) -> Tensor:

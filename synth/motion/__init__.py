@@ -1,0 +1,1 @@
+"""What moves: the trajectory optimiser, measured actions, motion metrics."""
