@@ -18,6 +18,8 @@ from synth.skeleton import JOINT, SMPL_PARENTS, forward_kinematics
 SIDES = ("left", "right")
 # SMPL's limb bones: joint -> the joint at the bone's other end.
 LIMBS = {"hip": "knee", "knee": "ankle", "ankle": "foot", "shoulder": "elbow", "elbow": "wrist", "wrist": "hand"}
+WRIST_RANGE = np.array([0.3, 0.45, 0.9])  # radians about SMPL's x (twist), y (sideways), z (flexion)
+BENT = 0.4  # sine of the bend from which on it shows its axis
 SLOW = 0.25  # m/s: slower feet than this may stand on the floor
 
 
@@ -187,7 +189,7 @@ def _direction(capture: Capture, family: Family, side: str, joint: str) -> np.nd
     """Unit direction of a limb's bone in its own source joint's axes [3]."""
     driver = capture.index(family.drivers[f"{side}_{joint}"])
     far = family.drivers.get(f"{side}_{LIMBS[joint]}") if joint in LIMBS else None
-    if joint == "elbow" and f"{side}_wrist" not in family.drivers or joint not in LIMBS or far is None:
+    if (joint == "elbow" and f"{side}_wrist" not in family.drivers) or joint not in LIMBS or far is None:
         far = family.ends[f"{side}_{joint}"]
     step = capture.positions[:, capture.index(far)] - capture.positions[:, driver]
     local = np.einsum("tji,tj->ti", capture.rotations[:, driver], step).mean(0)
@@ -200,10 +202,11 @@ def _hinge(capture: Capture, family: Family, side: str, upper: str) -> np.ndarra
     near = r[upper] @ _direction(capture, family, side, upper)
     far = r[LIMBS[upper]] @ _direction(capture, family, side, LIMBS[upper])
     axis = np.cross(near, far)  # its length is the sine of the bend: straight limbs count little
-    in_upper = np.einsum("tji,tj->ti", r[upper], axis)
-    total = (in_upper * np.linalg.norm(axis, axis=1, keepdims=True)).sum(0)
-    if np.linalg.norm(total) < 0.02:
+    bent = np.linalg.norm(axis, axis=1) > BENT
+    if not bent.any():
         return None
+    in_upper = np.einsum("tji,tj->ti", r[upper], axis)
+    total = (in_upper * np.linalg.norm(axis, axis=1, keepdims=True))[bent].sum(0)
     return r[upper] @ (total / np.linalg.norm(total))
 
 
@@ -251,7 +254,7 @@ def standing_frames(capture: Capture, side: str) -> np.ndarray:
     # Lying, an ankle is lower than standing, so heights are judged among the frames with the hips up.
     up = hips > np.percentile(toes[:, 2], 5) + 0.4 * leg
     among = up if up.sum() >= 5 else np.ones_like(up)
-    standing = up | ~up.any()
+    standing = up.copy() if up.any() else np.ones_like(up)
     for point in (ankle, toes):
         standing &= np.linalg.norm(np.gradient(point, axis=0), axis=1) * capture.fps < SLOW
         standing &= np.abs(point[:, 2] - np.percentile(point[among, 2], 10)) < 0.03
@@ -298,12 +301,9 @@ def _align_wrist(world, capture: Capture, family: Family, side: str, rest_joints
 
 
 def _fill(world: np.ndarray, known: set[str]) -> None:
-    """Joints that the source lacks: the spine in equal parts, the rest rigid with its parent."""
-    if "spine1" not in known:
-        world[:, JOINT["spine1"]] = _between(world, "pelvis", "spine3", 1 / 3)
-    if "spine2" not in known:
-        share = 2 / 3 if "spine1" not in known else 1 / 2
-        world[:, JOINT["spine2"]] = _between(world, "pelvis" if share > 0.6 else "spine1", "spine3", share)
+    """Joints that the source lacks or crowds: the spine bends as one curve, the rest is rigid with its parent."""
+    world[:, JOINT["spine1"]] = _between(world, "pelvis", "spine3", 0.4)
+    world[:, JOINT["spine2"]] = _between(world, "pelvis", "spine3", 0.75)
     if "neck" not in known:
         world[:, JOINT["neck"]] = _between(world, "spine3", "head", 1 / 2)
     for side in SIDES:
@@ -327,7 +327,10 @@ def _share_pronation(local: np.ndarray, rest_joints: np.ndarray) -> None:
         axis = axis / np.linalg.norm(axis)
         q = rotation.matrix_to_quaternion(local[:, wrist])
         twist = 2.0 * np.arctan2(q[:, 1:] @ axis, q[:, 0])
-        twist = np.unwrap(np.clip((twist + np.pi) % (2 * np.pi) - np.pi, -2.0, 2.0))
+        twist = np.clip((twist + np.pi) % (2 * np.pi) - np.pi, -1.5, 1.5)
         half = rotation.axis_angle_to_matrix(0.5 * twist[:, None] * axis)
         local[:, elbow] = local[:, elbow] @ half
         local[:, wrist] = np.swapaxes(half, -1, -2) @ local[:, wrist]
+        # Hand markers are the least reliable of all: keep the wrist where a wrist can go.
+        vector = rotation.matrix_to_axis_angle(local[:, wrist])
+        local[:, wrist] = rotation.axis_angle_to_matrix(np.clip(vector, -WRIST_RANGE, WRIST_RANGE))

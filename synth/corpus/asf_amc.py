@@ -81,7 +81,7 @@ def read_asf(path: str | Path) -> Skeleton:
     scale = np.pi / 180 if degrees else 1.0
 
     root = {words[0].lower(): (number, words[1:]) for number, words in sections["root"]}
-    root_order = tuple(word.lower() for word in root.get("order", (0, "TX TY TZ RX RY RZ".split()))[1])
+    root_order = tuple(word.lower() for word in root.get("order", (0, ["TX", "TY", "TZ", "RX", "RY", "RZ"]))[1])
     if sorted(root_order) != ["rx", "ry", "rz", "tx", "ty", "tz"]:
         raise BadFile(path, "root order", " ".join(root_order), "TX TY TZ RX RY RZ in some order")
     line, orientation = root.get("orientation", (0, ["0", "0", "0"]))

@@ -57,8 +57,8 @@ class Capture:
 
     def window(self, start: float, end: float | None = None) -> Capture:
         """The frames from `start` to `end` seconds (nearest frames, both included)."""
-        first = max(0, int(round(start * self.fps)))
-        last = self.frames - 1 if end is None else min(self.frames - 1, int(round(end * self.fps)))
+        first = max(0, round(start * self.fps))
+        last = self.frames - 1 if end is None else min(self.frames - 1, round(end * self.fps))
         return replace(self, positions=self.positions[first : last + 1], rotations=self.rotations[first : last + 1])
 
     def reversed(self) -> Capture:

@@ -51,12 +51,6 @@ SEGMENTS: dict[str, Piece] = {
 }
 
 
-def load_piece(mocap: str | Path, piece: Piece) -> Capture:
-    """The capture of a piece. Orientation calibration needs bends, so callers who can should cut after retargeting."""
-    capture = load_take(mocap, piece.file).window(piece.start, piece.end)
-    return capture.reversed() if piece.reverse else capture
-
-
 def segment(
     name: str,
     mocap: str | Path,
@@ -71,9 +65,16 @@ def segment(
     if name not in SEGMENTS:
         raise BadOption("segment", name, f"one of {', '.join(sorted(SEGMENTS))}")
     shape = np.zeros(10) if betas is None else np.asarray(betas, float)
-    return retarget(_piece(name, str(mocap)), body or load_body(), shape, fps)
+    piece = SEGMENTS[name]
+    capture = _take(str(mocap), piece.file)
+    start, end = piece.start, piece.end
+    if piece.reverse:
+        capture = capture.reversed()
+        end = capture.seconds - piece.start
+        start = 0.0 if piece.end is None else capture.seconds - piece.end
+    return retarget(capture, body or load_body(), shape, fps, (start, end))
 
 
-@lru_cache(maxsize=64)
-def _piece(name: str, mocap: str) -> Capture:
-    return load_piece(mocap, SEGMENTS[name])
+@lru_cache(maxsize=8)
+def _take(mocap: str, file: str) -> Capture:
+    return load_take(mocap, file)
