@@ -1,0 +1,79 @@
+"""The stage of one clip in Blender: room, light, people and camera; posed, rendered and probed frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from render.blender import light, people
+from render.blender import room as room_builder
+from render.blender.camera import set_camera
+from render.blender.passes import label_scene, render_colour, render_labels
+from render.blender.rays import cast_rays
+from render.blender.session import RenderSettings, new_scene
+from render.look import Look
+from synth.body.model import BodyModel
+from synth.camera import Camera
+from synth.gltf import SceneMesh
+from synth.room import Room
+
+
+class Stage:
+    """Everything Blender holds for one clip. Making a new one drops the one before.
+
+    Args:
+        room, meshes: the room and its geometry.
+        model: the body. look: clothes and colours of each person. betas: shapes [P, 10].
+        mood: "day", "evening" or "night". light_seed: for the light's small variations.
+        camera: whose image size is the settings' size.
+        scratch: folder for temporary images.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        meshes: Sequence[SceneMesh],
+        model: BodyModel,
+        look: Look,
+        betas: np.ndarray,
+        mood: str,
+        light_seed: np.random.SeedSequence,
+        camera: Camera,
+        settings: RenderSettings,
+        scratch: Path,
+    ) -> None:
+        self.camera, self.scratch = camera, scratch
+        self.scene = new_scene(settings)
+        room_builder.add_room(self.scene, room, meshes)
+        light.set_light(self.scene, room, mood, light.draw_light(np.random.default_rng(light_seed)))
+        self.people = [
+            people.add_person(self.scene, model, person_look, betas[index], f"person{index + 1}")
+            for index, person_look in enumerate(look.people)
+        ]
+        for index, handle in enumerate(self.people):
+            for item in handle.objects:
+                item.pass_index = index + 1
+        set_camera(self.scene, camera)
+        self._label_scene = label_scene(self.scene, settings)
+
+    def pose(self, vertices: Sequence[np.ndarray | None]) -> None:
+        """Move each person's vertices [V, 3], metres in the world; ``None`` takes a person off the stage."""
+        for handle, points in zip(self.people, vertices, strict=True):
+            for item in handle.objects:
+                item.hide_render = item.hide_viewport = points is None
+            if points is not None:
+                people.update_person(handle, points)
+
+    def colour(self, seed: int) -> np.ndarray:
+        """The picture, uint8 [H, W, 3]."""
+        return render_colour(self.scene, self.scratch, seed)
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Person ids uint8 [H, W] (0: none) and depth in metres [H, W]."""
+        return render_labels(self._label_scene, self.scratch, self.camera)
+
+    def cast(self, origin: np.ndarray, directions: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rays against the stage as it stands: ``render.labels.RayCaster``."""
+        return cast_rays(self.scene, origin, directions, reach)

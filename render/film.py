@@ -1,0 +1,271 @@
+"""From a plan to clips: perform a prompt once, film it with each camera, write the film and its labels."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from render.clip import plain, write_depth, write_labels, write_masks
+from render.labels import SCHEMA_VERSION, LabelTable, PersonFrame, contact_frames, depth_in_body
+from render.look import Look, draw_look
+from render.plan import LOOK, MOTION, ClipPlan, JobSettings
+from render.video import video_writer, write_poster
+from synth import taxonomy
+from synth.body import BodyModel, load_body
+from synth.gltf import SceneMesh
+from synth.interaction import Interaction, meta_to_json
+from synth.room import Room
+from synth.rooms import load_room, room_meshes
+from synth.skeleton import COCO_KEYPOINTS, SMPL_JOINTS, forward_kinematics
+
+LIGHT_VARIATION = 5  # seed purpose after those of render.plan
+Progress = Callable[[int, int], None]  # frames done, frames of this clip
+
+
+@dataclass(frozen=True)
+class Performance:
+    """One take: what happens, and how people look while it does.
+
+    Attributes:
+        interaction: at the video's frame rate, in the room's world.
+        joints: SMPL-24, metres [P, T, 24, 3].
+        actions: measured labels (``synth.motion.actions.Actions``).
+        look: clothes and colours.
+        match: how the generator chose the motion, a JSON object.
+        warning: for the user, or None.
+        rejected: attempts thrown away because they did not show what the prompt asks.
+    """
+
+    interaction: Interaction
+    joints: np.ndarray
+    actions: Any
+    look: Look
+    match: dict[str, Any]
+    warning: str | None
+    rejected: int
+
+
+class Studio:
+    """What the takes of one job share: room, body and generator, loaded once a process."""
+
+    def __init__(
+        self, settings: JobSettings, versions: dict[str, str], device: str = "auto", threads: int = 0
+    ) -> None:
+        self.settings, self.versions, self.device, self.threads = settings, versions, device, threads
+        self.room: Room = load_room(settings.scene)
+        self.meshes: list[SceneMesh] = room_meshes(self.room)
+        self.model: BodyModel = load_body(settings.body)
+        self._generator: Any = None
+
+    def perform(self, prompt: str, take_seed: Callable[[int], np.random.SeedSequence]) -> Performance:
+        """Make the motion of one take and measure it; ``take_seed`` gives the take's seed for a purpose."""
+        from synth.motion.actions import measure_actions
+
+        if self._generator is None:
+            self._generator = make_generator(self.settings, self.room, self.model)
+        settings = self.settings
+        made = self._generator.generate(prompt, take_seed(MOTION), seconds=settings.seconds, fps=settings.fps)
+        interaction = exactly(made.interaction, settings.fps, settings.frames)
+        rest = self.model.rest_joints(interaction.betas)
+        joints, _ = forward_kinematics(interaction.rotations(), rest[:, None], interaction.transl)
+        return Performance(
+            interaction=interaction,
+            joints=joints,
+            actions=measure_actions(interaction, self.model, self.room.furniture),
+            look=draw_look(np.random.default_rng(take_seed(LOOK)), interaction.meta),
+            match=plain(made.match_to_json()) if hasattr(made, "match_to_json") else {},
+            warning=made.warning,
+            rejected=int(made.rejected),
+        )
+
+    def film(self, show: Performance, plan: ClipPlan, folder: Path, progress: Progress) -> dict[str, Any]:
+        """Film a performance with one camera into ``folder``; returns ``labels.json``'s object."""
+        from render.blender.session import RenderSettings
+        from render.blender.stage import Stage
+
+        settings, motion = self.settings, show.interaction
+        bodies = BodyTruth(self.model, show)
+        table = LabelTable(motion.frames, motion.people, motion.fps)
+        masks = np.zeros((motion.frames, settings.height, settings.width), np.uint8)
+        depths = np.zeros(masks.shape if settings.depth else (0, 0, 0), np.float32)
+        poster: np.ndarray | None = None
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="caresynth-")))
+            stage = Stage(
+                self.room, self.meshes, self.model, show.look, motion.betas, plan.mood, plan.seed(LIGHT_VARIATION),
+                plan.camera,
+                RenderSettings(
+                    settings.width, settings.height, settings.engine, self.device, settings.samples,
+                    threads=self.threads,
+                ),
+                scratch,
+            )  # fmt: skip
+            encode = stack.enter_context(
+                video_writer(folder / "video.mp4", settings.width, settings.height, settings.fps)
+            )
+            for frame, (vertices, truths) in enumerate(bodies.frames()):
+                stage.pose(vertices)
+                picture = stage.colour(plan.noise_seed(frame))
+                masks[frame], depth = stage.labels()
+                if settings.depth:
+                    depths[frame] = depth
+                table.add(frame, truths, masks[frame], plan.camera, stage.cast)
+                encode(picture)
+                if frame == motion.frames // 2:
+                    poster = picture
+                progress(frame + 1, motion.frames)
+        arrays = table.arrays | {
+            "action": np.asarray(show.actions.frame_labels, np.int16).T,
+            "posture": np.asarray(show.actions.frame_postures, np.int16).T,
+            "contact": contact_frames([(c.start, c.end) for c in motion.meta.contacts], table.arrays["time"]),
+        }
+        info = self.describe(show, plan)
+        write_labels(folder, arrays, info)
+        write_masks(folder, masks)
+        if settings.depth:
+            write_depth(folder, depths)
+        motion.save(folder / "interaction.npz")
+        assert poster is not None
+        write_poster(folder / "poster.jpg", poster)
+        return info
+
+    def describe(self, show: Performance, plan: ClipPlan) -> dict[str, Any]:
+        """``labels.json``: everything about a clip that is not an array a frame (docs/labels.md)."""
+        motion, settings = show.interaction, self.settings
+        meta = meta_to_json(motion.meta)
+        ages = motion.meta.ages or (None,) * motion.people
+        return plain({
+            "schema": SCHEMA_VERSION,
+            "id": plan.id,
+            "prompt": plan.prompt,
+            "class": motion.meta.interaction_class,
+            "caption": motion.meta.text,
+            "match": show.match,
+            "warning": show.warning,
+            "rejected": show.rejected,
+            "generator": settings.generator,
+            "room": self.room.name,
+            "camera": {"name": plan.camera_name, **plan.camera.to_json()},
+            "light": plan.mood,
+            "seed": {"job": plan.job_seed, "take": plan.take},
+            "fps": settings.fps,
+            "frames": motion.frames,
+            "people": [
+                {
+                    "mask_id": index + 1,
+                    "role": motion.meta.roles[index],
+                    "gender": motion.meta.genders[index],
+                    "age": ages[index],
+                    "betas": motion.betas[index],
+                    "look": look_to_json(show.look.people[index]),
+                }
+                for index in range(motion.people)
+            ],
+            "action_names": taxonomy.ACTIONS,
+            "posture_names": taxonomy.POSTURES,
+            "keypoint_names": COCO_KEYPOINTS,
+            "joint_names": SMPL_JOINTS,
+            "segments": [segment_to_json(segment) for segment in show.actions.segments],
+            "contacts": meta["contacts"],
+            "licences": {
+                "body": {"name": self.model.name, "licence": self.model.licence},
+                "motion": meta["source"],
+                "room": self.room.provenance,
+            },
+            "versions": self.versions,
+        })  # fmt: skip
+
+
+class BodyTruth:
+    """The people's meshes and joints over the clip, frame by frame, few frames held at a time."""
+
+    def __init__(self, model: BodyModel, show: Performance) -> None:
+        self.model, self.show = model, show
+        motion = show.interaction
+        self.drawn = [drawn_vertices(model, look) for look in show.look.people]
+        rest = model.rest_joints(motion.betas)
+        self.depths = []
+        for person in range(motion.people):
+            vertices = model.shaped(motion.betas[person])
+            skin = vertices[np.unique(model.faces)]
+            keypoints = model.coco_keypoints(vertices, rest[person])
+            self.depths.append((depth_in_body(keypoints, skin), depth_in_body(rest[person], skin)))
+
+    def frames(self) -> Any:
+        """Yield, for each frame, the vertices of each person and what the labels need; None for who is not there."""
+        motion = self.show.interaction
+        streams = [self.model.pose_interaction(motion, person) for person in range(motion.people)]
+        for frame in range(motion.frames):
+            vertices: list[np.ndarray | None] = []
+            truths: list[PersonFrame | None] = []
+            for person, stream in enumerate(streams):
+                points = next(stream)
+                if not motion.present[person, frame]:
+                    vertices.append(None)
+                    truths.append(None)
+                    continue
+                joints = self.show.joints[person, frame]
+                at_keypoints, at_joints = self.depths[person]
+                vertices.append(points)
+                truths.append(
+                    PersonFrame(
+                        points[self.drawn[person]], self.model.coco_keypoints(points, joints), joints,
+                        at_keypoints, at_joints,
+                    )
+                )
+            yield vertices, truths
+
+
+def drawn_vertices(model: BodyModel, look: Any) -> np.ndarray:
+    """The vertices that a person's visible faces use, increasing."""
+    from render.look import drawn_faces
+
+    return np.unique(drawn_faces(model, look))
+
+
+def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
+    """The generator of the job's name."""
+    from synth.corpus.retrieve import RetrievalGenerator
+
+    return RetrievalGenerator(room, model, settings.text_encoder)
+
+
+def exactly(motion: Interaction, fps: float, frames: int) -> Interaction:
+    """The motion at the video's frame rate and length; a motion that ends early is held at its last frame."""
+    from dataclasses import replace
+
+    motion = motion.resample(fps)
+    if motion.frames == frames:
+        return motion
+    index = np.minimum(np.arange(frames), motion.frames - 1)
+    return replace(
+        motion,
+        transl=motion.transl[:, index],
+        global_orient=motion.global_orient[:, index],
+        body_pose=motion.body_pose[:, index],
+        present=motion.present[:, index],
+    )
+
+
+def segment_to_json(segment: Any) -> dict[str, Any]:
+    """An action segment: seconds from the first frame."""
+    return {
+        "person": segment.person,
+        "start": round(float(segment.start), 4),
+        "end": round(float(segment.end), 4),
+        "label": segment.label,
+    }
+
+
+def look_to_json(look: Any) -> dict[str, Any]:
+    """A person's look as a JSON object."""
+    from dataclasses import asdict
+
+    return asdict(look)
+
