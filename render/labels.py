@@ -23,6 +23,7 @@ DEPTH_FACTOR = 1.6  # of the joint's distance to the nearest skin: a ray meets t
 DEPTH_MARGIN = 0.04  # metres; clothes, and the soft tissue that posing moves
 # A point on the outline (the nose from the side) may be missed by a hair; rays this far beside it count as well.
 NEAR_MISS = 0.012  # metres
+GRAZING = 0.03  # metres more that such a ray may go before it meets a round limb
 
 # origin [3], unit directions [N, 3], reach [N] -> distance [N] (inf: nothing), person's mask id [N] (0: no person)
 RayCaster = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -156,11 +157,12 @@ def _first_hit_is_here(
         side = np.cross(direction[missed], [0.0, 0.0, 1.0])
         side /= np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-9)
         up = np.cross(side, direction[missed])
+        allowed = slack[missed] + GRAZING
         for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             beside = offset[missed] + NEAR_MISS * (x * side + y * up)
             length = np.linalg.norm(beside, axis=-1)
-            distance, met = cast(eye, beside / length[:, None], length + slack[missed])
-            seen[missed] |= (met == number) & (np.abs(distance - length) <= slack[missed])
+            distance, met = cast(eye, beside / length[:, None], length + allowed)
+            seen[missed] |= (met == number) & (np.abs(distance - length) <= allowed)
     return seen
 
 
