@@ -6,8 +6,13 @@ from functools import lru_cache
 from os import PathLike, fspath
 
 from synth.body.model import BodyModel, Part
+from synth.body.outfits import HAIR, OUTFITS, dressed_faces, dressed_vertices, parts_worn
+from synth.body.shape import Person, betas_from, draw_person
 
-__all__ = ["BodyModel", "Part", "load_body"]
+__all__ = [
+    "HAIR", "OUTFITS", "BodyModel", "Part", "Person", "betas_from", "draw_person", "dressed_faces",
+    "dressed_vertices", "load_body", "parts_worn",
+]  # fmt: skip
 
 
 def load_body(name_or_path: str | PathLike[str] = "makehuman") -> BodyModel:

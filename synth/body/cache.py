@@ -6,21 +6,24 @@ import hashlib
 import json
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from synth.body import makehuman
+from synth.body import garments, hair, makehuman
 from synth.body.makehuman_data import LICENCE, Data
 from synth.body.model import BodyModel, Part
 from synth.body.shape import measuring_table
+from synth.body.sheet import from_quads
 from synth.errors import BadFile
 from synth.files import cache_dir, read_npz, write_npz
 from synth.skeleton import SMPL_PARENTS
 
-RECIPE = 2  # raise it whenever the recipe changes what is built
+RECIPE = 3  # raise it whenever the recipe changes what is built
 
 
 def load_makehuman() -> BodyModel:
@@ -50,40 +53,95 @@ def cache_path(data: Data) -> Path:
     return cache_dir() / "body" / f"makehuman-{key}.npz"
 
 
+@dataclass
+class _Stack:
+    """Vertices of the parts, one after the other."""
+
+    points: list[NDArray[Any]] = field(default_factory=list)
+    dirs: list[NDArray[Any]] = field(default_factory=list)
+    weights: list[NDArray[Any]] = field(default_factory=list)
+    parts: list[tuple[str, str]] = field(default_factory=list)
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, points: NDArray[Any], dirs: NDArray[Any], weights: NDArray[Any]) -> int:
+        start = self.count
+        self.points.append(points)
+        self.dirs.append(dirs)
+        self.weights.append(weights)
+        self.count += len(points)
+        return start
+
+    def part(self, name: str, kind: str, faces: NDArray[Any], covers: NDArray[np.bool_] | None = None) -> None:
+        self.parts.append((name, kind))
+        self.arrays[f"faces_{name}"] = faces.astype(np.int32)
+        if covers is not None and covers.any():
+            self.arrays[f"covers_{name}"] = covers
+
+
 def build(data: Data) -> dict[str, NDArray[Any]]:
     """Build the default body as plain arrays."""
     source = makehuman.Source(data)
     population = makehuman.populate(source)
-    skin = makehuman.SKIN
-    quads = source.quads("body")
-    faces = triangulate(quads, population.mean)
-    eyes = np.concatenate([source.quads(f"helper-{side}-eye") for side in "lr"])
-    count = skin + 144  # the eyes follow the skin
-    parts: dict[str, tuple[str, NDArray[np.int32], NDArray[np.bool_] | None]] = {
-        "skin": ("skin", faces, None),
-        "eyes": ("eye", triangulate(eyes, population.mean), None),
+    skin, mean, dirs, weights = makehuman.SKIN, population.mean, population.dirs, source.weights
+    faces = triangulate(source.quads("body"), mean)
+    eyes = triangulate(np.concatenate([source.quads(f"helper-{side}-eye") for side in "lr"]), mean)
+    stack = _Stack()
+    stack.add(mean[: skin + 144], dirs[: skin + 144], weights[: skin + 144])  # the eyes follow the skin
+    stack.part("skin", "skin", faces)
+    stack.part("eyes", "eye", eyes)
+
+    tailor = garments.Tailor(mean, faces.astype(np.int64), skin, weights, source.quads("helper-tights"))
+    lashes = np.concatenate([source.quads(f"helper-{side}-eyelashes-{row}") for side in "lr" for row in "12"])
+    sheets = {
+        "lashes": ("lash", from_quads(mean, lashes, 0)),
+        "brows": ("hair", hair.make_brows(tailor)),
+        **{name: ("hair", hair.make_hair(tailor, style, k)) for k, (name, style) in enumerate(hair.STYLES.items())},
     }
-    arrays: dict[str, NDArray[Any]] = {
-        "v_template": population.mean[:count].astype(np.float32),
-        "shapedirs": population.dirs[:count].astype(np.float32),
-        "weights": source.weights[:count].astype(np.float32),
+    for name, (kind, sheet) in sheets.items():
+        flat = sheet.origin @ dirs.reshape(len(dirs), -1)
+        tied = sheet.origin @ weights
+        start = stack.add(sheet.points, flat.reshape(-1, 3, dirs.shape[2]), tied / tied.sum(1, keepdims=True))
+        stack.part(name, kind, sheet.faces + start)
+    soles = []
+    for name, cloth in garments.make_clothes(tailor).items():
+        start = stack.add(*garments.finish(cloth, tailor, dirs))
+        stack.part(name, cloth.kind, cloth.sheet.faces + start, garments.hidden_skin(cloth, tailor))
+        soles.append((start, garments.part_mask(name, cloth, tailor)))
+
+    sole = np.zeros(stack.count, dtype=np.float32)
+    for start, values in soles:
+        sole[start : start + len(values)] = values
+    measuring = measuring_table(mean[:skin], dirs[:skin], faces)
+    landmarks = find_landmarks(mean[:skin], np.unique(eyes))
+    meta = {"parts": stack.parts, "landmarks": {k: [int(v) for v in rows] for k, rows in landmarks.items()}}
+    return {
+        "v_template": np.concatenate(stack.points).astype(np.float32),
+        "shapedirs": np.concatenate(stack.dirs).astype(np.float32),
+        "weights": np.concatenate(stack.weights).astype(np.float32),
         "J_regressor": population.regressor.astype(np.float32),
         "knots": population.knots,
         "races": population.races,
+        **{f"measure_{name}": value for name, value in measuring.items()},
+        "mask_sole": sole,
+        "mask_lips": _painted(data, "lips", stack.count),
+        "mask_nails": np.maximum(_painted(data, "fingernails", stack.count), _painted(data, "toenails", stack.count)),
+        **stack.arrays,
+        "meta": np.array(json.dumps(meta, sort_keys=True)),
     }
-    measuring = measuring_table(population.mean[:skin], population.dirs[:skin], faces)
-    arrays |= {f"measure_{name}": value for name, value in measuring.items()}
-    landmarks = find_landmarks(population.mean[:skin], np.unique(eyes))
-    meta = {
-        "parts": [[name, kind] for name, (kind, _, _) in parts.items()],
-        "landmarks": {name: [int(k) for k in rows] for name, rows in landmarks.items()},
-    }
-    for name, (_, triangles, covers) in parts.items():
-        arrays[f"faces_{name}"] = triangles
-        if covers is not None:
-            arrays[f"covers_{name}"] = covers
-    arrays["meta"] = np.array(json.dumps(meta, sort_keys=True))
-    return arrays
+
+
+def _painted(data: Data, name: str, count: int) -> NDArray[np.float32]:
+    """One of MakeHuman's skin masks, read at each skin vertex."""
+    with Image.open(data.folder / "textures" / f"mpfb_{name}.jpg") as picture:
+        pixels = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    uv = np.zeros((makehuman.SKIN, 2))
+    uv[data.mesh.quads["body"].ravel()] = data.mesh.uvs["body"].reshape(-1, 2)
+    column = (uv[:, 0] * (pixels.shape[1] - 1)).astype(int)
+    row = ((1 - uv[:, 1]) * (pixels.shape[0] - 1)).astype(int)
+    mask = np.zeros(count, dtype=np.float32)
+    mask[: makehuman.SKIN] = pixels[row, column]
+    return mask
 
 
 def triangulate(quads: NDArray[np.int64], vertices: NDArray[np.floating]) -> NDArray[np.int32]:

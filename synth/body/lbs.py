@@ -11,7 +11,7 @@ import torch
 if TYPE_CHECKING:
     from synth.body.model import BodyModel
 
-_CHUNK = 2  # bodies skinned at a time without gradients: their blended matrices then stay in the processor's cache
+_CHUNK = 1 << 15  # vertices skinned at a time without gradients: their matrices then stay in the cache
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def pose(
         feature = (rotmats[..., 1:, :, :] - torch.eye(3)).reshape(-1, 207)
         correctives = correctives.reshape(count * 3, 207)
     needs_grad = torch.is_grad_enabled() and (flat.requires_grad or shapes.requires_grad or shift.requires_grad)
-    step = max(len(flat), 1) if needs_grad else _CHUNK
+    step = max(len(flat), 1) if needs_grad else max(_CHUNK // count, 1)
     pieces = []
     for start in range(0, len(flat), step):
         rows = slice(start, start + step)

@@ -349,7 +349,7 @@ class Population:
     races: Array
 
 
-def populate(source: Source, count: int = 200, seed: int = 0) -> Population:
+def populate(source: Source, count: int = 150, seed: int = 0) -> Population:
     """Sample people, un-pose them, and find betas, joint regressor and the table of shapes."""
     weights, joints = source.weights, base_joints(source.data)
     rings = joint_rings(weights)
