@@ -1,0 +1,111 @@
+"""How good a motion is, in metres and seconds: pure functions of joints, for the gate, the benchmarks and the tests.
+
+Thresholds are speeds and distances, never per-frame values, so that the frame rate does not matter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synth.rotation import Array
+from synth.skeleton import JOINT, SMPL_PARENTS
+
+CONTACT_HEIGHT = 0.06  # a toe joint (0.02 above the sole) or ankle joint (0.07) this far above its standing height
+_FEET = (("left_foot", 0.02), ("right_foot", 0.02), ("left_ankle", 0.08), ("right_ankle", 0.08))
+_LIMBS = tuple((parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0)
+
+
+def velocity(joints: Array, fps: float) -> Array:
+    """Central differences, m/s: [..., T, J, 3] -> the same shape (T >= 2; one frame stands still)."""
+    points = np.asarray(joints, dtype=float)
+    if points.shape[-3] < 2:
+        return np.zeros_like(points)
+    return np.gradient(points, 1.0 / fps, axis=-3)
+
+
+def speed(joints: Array, fps: float) -> float:
+    """Mean speed of the pelvis over the floor, m/s. [..., T, 24, 3]."""
+    return float(np.linalg.norm(velocity(joints, fps)[..., 0, :2], axis=-1).mean())
+
+
+def foot_slide(joints: Array, fps: float, height: float = CONTACT_HEIGHT) -> float:
+    """Mean horizontal speed (m/s) of the slowest foot point on the floor; frames in the air do not count.
+
+    Whoever is not jumping has some point of a foot at rest on the floor; a foot that swings through close to the
+    floor or rolls off must not count, so of heels and toes near the floor the slowest does. [..., T, 24, 3].
+    """
+    points, moves = np.asarray(joints, float), velocity(joints, fps)
+    above = np.stack([points[..., JOINT[name], 2] - rest for name, rest in _FEET], -1)
+    fast = np.stack([np.linalg.norm(moves[..., JOINT[name], :2], axis=-1) for name, _ in _FEET], -1)
+    slowest = np.where(above < height, fast, np.inf).min(-1)
+    down = np.isfinite(slowest)
+    return float(slowest[down].mean()) if down.any() else 0.0
+
+
+def floor_penetration(joints: Array, margin: float = 0.0) -> float:
+    """How deep the deepest joint is below z = ``-margin``, metres (0: none). [..., 24, 3]."""
+    return float(max(0.0, -margin - np.asarray(joints)[..., 2].min()))
+
+
+def floating(joints: Array, reach: float = 0.15) -> float:
+    """Share of frames in which no joint is within ``reach`` metres of the floor. One person [T, 24, 3]."""
+    return float((np.asarray(joints)[..., 2].min(-1) > reach).mean())
+
+
+def jitter(joints: Array, fps: float) -> float:
+    """Mean size of the third derivative (jerk) of the joints, m/s^3. [T, J, 3]; 0 below four frames.
+
+    Real captures at 20-30 fps are at 20-150; a pose that flickers is in the thousands.
+    """
+    points = np.asarray(joints, float)
+    if len(points) < 4:
+        return 0.0
+    return float(np.linalg.norm(np.diff(points, n=3, axis=0), axis=-1).mean() * fps**3)
+
+
+def bone_drift(joints: Array) -> float:
+    """Largest change of a bone's length over time, metres. [..., T, 24, 3]; 0 for a true skeleton."""
+    points = np.asarray(joints, float)
+    lengths = np.stack([np.linalg.norm(points[..., a, :] - points[..., b, :], axis=-1) for a, b in _LIMBS], -1)
+    return float(np.ptp(lengths, axis=-2).max())
+
+
+def partner_distance(first: Array, second: Array) -> Array:
+    """Smallest distance between the bones of two people, per frame: [T, 24, 3] twice -> [T] metres.
+
+    Bones are segments; subtract the thickness of both limbs to get the gap between skins.
+    """
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    starts, ends = (list(side) for side in zip(*_LIMBS, strict=True))
+    shape = (len(_LIMBS), len(_LIMBS))
+    best = np.full(len(a), np.inf)
+    for t in range(len(a)):
+        distance = _segments(
+            a[t, starts][:, None], a[t, ends][:, None], b[t, starts][None], b[t, ends][None]
+        )
+        best[t] = np.broadcast_to(distance, shape).min()
+    return best
+
+
+def partner_penetration(first: Array, second: Array, thickness: float = 0.10) -> float:
+    """Deepest overlap of two people, metres, both as bones of ``thickness`` / 2 radius. [T, 24, 3] twice."""
+    return float(np.maximum(0.0, thickness - partner_distance(first, second)).max(initial=0.0))
+
+
+def point_distance(first: Array, second: Array) -> float:
+    """Mean distance between two moving points, e.g. a hand and what it holds. [T, 3] twice -> metres."""
+    return float(np.linalg.norm(np.asarray(first, float) - np.asarray(second, float), axis=-1).mean())
+
+
+def _segments(p: Array, q: Array, r: Array, s: Array) -> Array:
+    """Distance between segments p-q and r-s (Ericson, Real-Time Collision Detection, 5.1.9), broadcast."""
+    d1, d2, between = q - p, s - r, p - r
+    a, e = np.maximum((d1 * d1).sum(-1), 1e-12), np.maximum((d2 * d2).sum(-1), 1e-12)
+    b, c, f = (d1 * d2).sum(-1), (d1 * between).sum(-1), (d2 * between).sum(-1)
+    denominator = a * e - b * b
+    parallel = denominator < 1e-9
+    u = np.clip(np.where(parallel, 0.0, (b * f - c * e) / np.where(parallel, 1.0, denominator)), 0, 1)
+    v = (b * u + f) / e
+    u = np.where(v < 0, np.clip(-c / a, 0, 1), np.where(v > 1, np.clip((b - c) / a, 0, 1), u))
+    v = np.clip(v, 0, 1)
+    return np.linalg.norm(between + u[..., None] * d1 - v[..., None] * d2, axis=-1)
