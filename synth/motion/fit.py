@@ -120,11 +120,11 @@ class Report:
     rms: dict[str, float]
 
 
-def matern_factor(frames: int, fps: float, seconds: float) -> Tensor:
-    """Lower Cholesky factor [T, T] of a unit-variance Matern 5/2 kernel plus a shared constant, float32."""
+def matern_factor(frames: int, fps: float, seconds: float, constant: float = 0.0) -> Tensor:
+    """Lower Cholesky factor [T, T] of a unit-variance kernel, float32: Matern 5/2, a share of it constant in time."""
     time = np.arange(frames) / fps
     r = np.sqrt(5.0) * np.abs(time[:, None] - time[None, :]) / seconds
-    kernel = 0.7 * (1 + r + r * r / 3) * np.exp(-r) + 0.3  # the constant lets a whole motion shift at no extra cost
+    kernel = (1 - constant) * (1 + r + r * r / 3) * np.exp(-r) + constant
     return torch.from_numpy(np.linalg.cholesky(kernel + 1e-5 * np.eye(frames)).astype(np.float32))
 
 
@@ -135,7 +135,9 @@ class _Parametrisation:
         self.problem = problem
         people, frames = problem.transl.shape[:2]
         self.shape = (people, frames, JOINTS * 3 + 3)
-        self.factor = matern_factor(frames, problem.fps, problem.prior.seconds)
+        # a whole motion may shift at little cost, but a hand that reaches late must not be out from the start
+        self.turning = matern_factor(frames, problem.fps, problem.prior.seconds)
+        self.moving = matern_factor(frames, problem.fps, problem.prior.seconds, constant=0.3)
         scale = torch.full((JOINTS + 1, 3), problem.prior.rotation)
         for joint, factor in problem.prior.joints.items():
             scale[joint] *= factor
@@ -146,9 +148,10 @@ class _Parametrisation:
                 self.scale[person] = 0.0
 
     def motion(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        increment = (self.factor @ z.reshape(self.shape)) * self.scale
-        rotations = increment[..., : JOINTS * 3].unflatten(-1, (JOINTS, 3))
-        return self.problem.transl + increment[..., JOINTS * 3 :], self.problem.rotmats @ exp_map(rotations)
+        white = z.reshape(self.shape)
+        turns = (self.turning @ white[..., : JOINTS * 3]) * self.scale[..., : JOINTS * 3]
+        shift = (self.moving @ white[..., JOINTS * 3 :]) * self.scale[..., JOINTS * 3 :]
+        return self.problem.transl + shift, self.problem.rotmats @ exp_map(turns.unflatten(-1, (JOINTS, 3)))
 
     def state(self, z: Tensor) -> State:
         transl, rotmats = self.motion(z)

@@ -1,0 +1,228 @@
+"""Scripts of care: who holds whom where and when, who steps where, what is sat on; and their solution.
+
+The vocabulary: a script is a list of named phases (approach, reach, grasp, support, lift, step, lower, let go, ...), the
+people's initial tracks, holds, feet, seats and looks. `solve` hands all of it to the one optimiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from synth.body import BodyModel
+from synth.corpus.care.tracks import FeetPath, Track, along
+from synth.interaction import Contact, Interaction
+from synth.motion import evidence
+from synth.motion.fit import Prior, Problem, Report, fit
+from synth.motion.proxies import Proxies, points_of, proxies_of
+from synth.motion.terms import Balance, FootLock, JointLimits, KeyPose, LookAt, Smoothness
+from synth.room import Furniture
+from synth.rotation import Array, axis_matrix, matrix_to_axis_angle
+from synth.skeleton import JOINT
+
+FPS = 20.0
+PATIENT, STAFF = 0, 1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named stretch of the script, seconds."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Hold:
+    """`person`'s spot touches `other`'s spot from `start` to `end` seconds; `turn` rad: how exactly palms face."""
+
+    person: int
+    spot: str
+    other: int
+    other_spot: str
+    start: float
+    end: float
+    turn: float = 0.5
+
+
+@dataclass(frozen=True)
+class Seat:
+    """`person` sits on `furniture` (an id) from `start` to `end` seconds."""
+
+    person: int
+    furniture: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One person of a script: body, initial track, and feet if these follow footsteps (else they are detected)."""
+
+    betas: Array
+    track: Track
+    feet: FeetPath | None = None
+    stride: float = 1.0  # the track's path was scaled by this (`Track.scaled_path`)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A whole interaction, before it is solved. Actors: patient, then staff."""
+
+    name: str
+    seconds: float
+    phases: tuple[Phase, ...]
+    actors: tuple[Actor, ...]
+    holds: tuple[Hold, ...]
+    furniture: tuple[Furniture, ...] = ()
+    seats: tuple[Seat, ...] = ()
+    balanced: tuple[tuple[int, float, float], ...] = ()  # (person, start, end): nobody holds this weight
+    facts: dict[str, str] = field(default_factory=dict)  # side, grip, ... for captions
+
+    @property
+    def times(self) -> Array:
+        return np.arange(round(self.seconds * FPS)) / FPS
+
+    def phase(self, name: str) -> Phase:
+        return next(phase for phase in self.phases if phase.name == name)
+
+
+def part_of(spot: str) -> str:
+    """The taxonomy's body part of a spot: "left_upper_arm_under" is "left_upper_arm"."""
+    from synth.taxonomy import BODY_PARTS
+
+    if spot.startswith("waist"):
+        return "lower_back"
+    if spot.endswith("elbow"):
+        return spot.replace("elbow", "forearm")
+    if spot.endswith("seat"):
+        return "pelvis"
+    return max((part for part in BODY_PARTS if spot.startswith(part)), key=len)
+
+
+def contacts_of(script: Script) -> tuple[Contact, ...]:
+    """The holds and seats as labels; the exact spots stay in the target, for the re-solve in a room."""
+    listed = [
+        Contact(
+            hold.person, part_of(hold.spot),
+            {"person": hold.other, "part": part_of(hold.other_spot), "spot": hold.other_spot, "own_spot": hold.spot},
+            hold.start, hold.end,
+        )
+        for hold in script.holds
+    ]  # fmt: skip
+    listed += [Contact(s.person, "pelvis", {"object": s.furniture}, s.start, s.end) for s in script.seats]
+    return tuple(listed)
+
+
+def curl(track: Track, side: str, times: Array, start: float, end: float, angle: float = 0.9) -> Track:
+    """Bend the fingers of one hand around what it holds, opening 0.4 s before and after."""
+    share = np.clip(np.minimum((times - start + 0.3) / 0.4, (end + 0.4 - times) / 0.4), 0, 1)
+    rotmats = track.rotmats.copy()
+    sign = 1.0 if side == "left" else -1.0
+    rotmats[:, JOINT[f"{side}_hand"]] = axis_matrix("z", -sign * angle * share)
+    return Track(track.pelvis, rotmats)
+
+
+def solve(
+    script: Script, body: BodyModel, stages: Sequence[int] = (70, 110), proxies: Sequence[Proxies] | None = None
+) -> tuple[Interaction, Report]:
+    """Make the script's contacts, feet, seats and bodies true. First without bodies in the way, then with."""
+    proxies = proxies or [proxies_of(body, actor.betas) for actor in script.actors]
+    rest = torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)
+    tracks = [actor.track for actor in script.actors]
+    for hold in script.holds:
+        if hold.spot.endswith("_hand"):
+            tracks[hold.person] = curl(tracks[hold.person], hold.spot[:-5], script.times, hold.start, hold.end)
+    pelvis = torch.tensor(np.stack([track.pelvis for track in tracks]), dtype=torch.float32)
+    transl = pelvis - rest[:, None, 0]
+    rotmats = torch.tensor(np.stack([track.rotmats for track in tracks]), dtype=torch.float32)
+    frames = transl.shape[1]
+    times = script.times
+
+    locks = [_feet(script, person, proxies, rest, transl, rotmats) for person in range(len(tracks))]
+    held = evidence.holds(
+        proxies,
+        [(h.person, h.spot, h.other, h.other_spot, evidence.window(times, h.start, h.end), h.turn) for h in script.holds],
+    )
+    heights = {"floor": 0.015} | {item.id: item.seat_height or 0.0 for item in script.furniture}
+    seated = evidence.seats(
+        proxies, [(s.person, heights[s.furniture], evidence.window(times, s.start, s.end)) for s in script.seats]
+    )
+    looks = points_of(proxies, [(PATIENT, "eyes"), (STAFF, "eyes")])
+    targets = points_of(proxies, [(STAFF, "eyes"), (PATIENT, "eyes")])
+    gaze = torch.ones(2, frames)
+    back = torch.zeros(len(tracks), frames, 24)
+    for name in ("spine1", "spine2", "spine3", "left_collar", "right_collar"):
+        back[:, :, JOINT[name]] = 1.0
+    for name in ("left_hand", "right_hand"):
+        back[:, :, JOINT[name]] = 4.0
+    for name in ("left_wrist", "right_wrist"):
+        back[:, :, JOINT[name]] = 0.3
+    soft = [
+        *[lock for pair in locks for lock in pair], *held, *seated,
+        LookAt(looks, targets, gaze, sigma=0.5, free=0.25),
+        KeyPose(rotmats, back, sigma=0.25, name="posture"),
+        JointLimits(),
+        evidence.above_floor(proxies),
+        Smoothness("acceleration", sigma=5.0),
+    ]  # fmt: skip
+    if script.balanced:
+        soft.append(_balance(script, locks, frames))
+    prior = Prior(rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2})
+    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, soft, prior), steps=stages[0])
+    solid = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
+    solid += evidence.furniture(proxies, script.furniture, {(s.person, s.furniture) for s in script.seats})
+    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=stages[1])
+    pose = matrix_to_axis_angle(rotmats.numpy().astype(float)).astype(np.float32)
+    motion = Interaction(
+        fps=FPS,
+        transl=transl.numpy(),
+        global_orient=pose[:, :, 0],
+        body_pose=pose[:, :, 1:].reshape(len(tracks), frames, 69),
+        betas=np.stack([actor.betas for actor in script.actors]).astype(np.float32),
+        present=np.ones((len(tracks), frames), bool),
+    )
+    return motion, report
+
+
+def _feet(
+    script: Script, person: int, proxies: Sequence[Proxies], rest: torch.Tensor, transl: torch.Tensor, rotmats: torch.Tensor
+) -> list[FootLock]:
+    feet, stride = script.actors[person].feet, script.actors[person].stride
+    if feet is None:
+        if stride == 1.0:
+            return evidence.detected_feet(proxies, person, rest, transl, rotmats, FPS)
+        # plants are seen in the walk as it was captured, then brought to the shorter steps
+        shift = rest[person, 0].numpy()[:2]
+        path = transl[person].numpy().astype(float)
+        begin, end = path[0, :2], path[-1, :2]
+        captured = transl.clone()
+        captured[person, :, :2] = torch.from_numpy(along(path[:, :2], begin, end, 1 / stride)).float()
+        (lock,) = evidence.detected_feet(proxies, person, rest, captured, rotmats, FPS)
+        anchor = lock.anchor.numpy().astype(float)
+        for heel in (0, 2):
+            middle = 0.5 * (anchor[heel, :, :2] + anchor[heel + 1, :, :2])
+            moved = along(middle, begin + shift, end + shift, stride)
+            anchor[heel : heel + 2, :, :2] += moved - middle
+        return [replace(lock, anchor=torch.from_numpy(anchor).float())]
+    return evidence.planned_feet(proxies, person, feet.xy, feet.yaw, feet.lift, feet.planted)
+
+
+def _balance(script: Script, locks: Sequence[Sequence[FootLock]], frames: int) -> Balance:
+    """The supporting points: the middle of each planted foot (soles are listed heel, ball of left, then of right)."""
+    a, b = torch.zeros(len(locks), frames, 3), torch.zeros(len(locks), frames, 3)
+    window = torch.zeros(len(locks), frames)
+    for person, pair in enumerate(locks):
+        anchor, planted = pair[0].anchor, pair[0].window > 0
+        middle = 0.5 * (anchor[0::2] + anchor[1::2])
+        down = planted[0::2] | planted[1::2]
+        a[person] = torch.where(down[0][:, None], middle[0], middle[1])
+        b[person] = torch.where(down[1][:, None], middle[1], middle[0])
+        for who, start, end in script.balanced:
+            if who == person:
+                window[person] += evidence.window(script.times, start, end) * down.any(0)
+    return Balance(a, b, window)

@@ -1,0 +1,190 @@
+"""Terms by name: from holds, seats, feet and furniture to the optimiser's points and windows.
+
+Used by the scripts of care and by the re-solve of a library motion in a room, so that both mean the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synth.motion.kinematics import forward_kinematics
+from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of
+from synth.motion.terms import BoxPenetration, ContactHold, Floor, FootLock, PartnerPenetration, Points
+from synth.room import Furniture
+from synth.rotation import Array
+
+SIDES = ("left", "right")
+# Capsules that a seat may hold: flesh and cushion give way, and the sitter is meant to be there.
+_SITTING = ("pelvis", "left_thigh", "right_thigh")
+_TRUNK = ("pelvis", "lower_back", "belly", "chest", "upper_chest")
+
+
+def window(times: Array, start: float, end: float) -> Tensor:
+    """1 from `start` to `end` seconds, else 0. [T]."""
+    return torch.from_numpy(((times >= start - 1e-6) & (times <= end + 1e-6)).astype(np.float32))
+
+
+def holds(
+    proxies: Sequence[Proxies], entries: Sequence[tuple[int, str, int, str, Tensor, float]], sigma: float = 0.006
+) -> list[ContactHold]:
+    """Part to part contacts: (person, spot, other person, other spot, window, turn)."""
+    if not entries:
+        return []
+    a = points_of(proxies, [(p, spot) for p, spot, *_ in entries])
+    b = points_of(proxies, [(q, spot) for _, _, q, spot, *_ in entries])
+    return [ContactHold(a, b, torch.stack([entry[4] for entry in entries]), sigma=sigma, turn=entries[0][5])]
+
+
+def seats(proxies: Sequence[Proxies], entries: Sequence[tuple[int, float, Tensor]]) -> list[ContactHold]:
+    """Sitting: both buttocks at the seat's height, pressed 1 cm in. (person, seat height, window)."""
+    if not entries:
+        return []
+    named = [(person, f"{side}_seat") for person, _, _ in entries for side in SIDES]
+    heights = [height - 0.01 for _, height, _ in entries for _ in SIDES]
+    target = Points.of([(-1, 0, (0.0, 0.0, height), (0.0, 0.0, 1.0)) for height in heights])
+    windows = torch.stack([w for _, _, w in entries for _ in SIDES])
+    return [ContactHold(points_of(proxies, named), target, windows, sigma=0.008, vertical=True, name="seat")]
+
+
+def above_floor(proxies: Sequence[Proxies]) -> Floor:
+    """Soles, knees, hands and buttocks stay above the floor."""
+    names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes", "knee", "hand", "seat", "elbow")]
+    return Floor(points_of(proxies, [(person, name) for person in range(len(proxies)) for name in names]))
+
+
+def sole_points(proxies: Sequence[Proxies], person: int) -> Points:
+    """Heel and ball of the left foot, then of the right."""
+    return points_of(proxies, [(person, f"{side}_{spot}") for side in SIDES for spot in ("heel", "ball")])
+
+
+def planned_feet(
+    proxies: Sequence[Proxies], person: int, xy: Array, yaw: Array, lift: Array, planted: np.ndarray
+) -> list[FootLock]:
+    """Follow given ankle places [T, 2, 2], yaws [T, 2] and lifts [T, 2]: exact where planted [T, 2], loose in the air."""
+    anchors = np.zeros((4, len(xy), 3), np.float32)
+    for side, name in enumerate(SIDES):
+        ahead = np.stack([np.cos(yaw[:, side]), np.sin(yaw[:, side])], -1)
+        for index, spot in enumerate(("heel", "ball")):
+            along = proxies[person].spot(f"{name}_{spot}").offset[2]
+            anchors[2 * side + index, :, :2] = xy[:, side] + along * ahead
+            anchors[2 * side + index, :, 2] = lift[:, side] * (1.3 if spot == "heel" else 0.8)
+    down = np.repeat(planted.T.astype(np.float32), 2, 0)
+    soles, anchor = sole_points(proxies, person), torch.from_numpy(anchors)
+    tight = FootLock(soles, anchor, torch.from_numpy(down))
+    return [tight, FootLock(soles, anchor, torch.from_numpy(1 - down), sigma=0.03, name="foot_swing")]
+
+
+def detected_feet(
+    proxies: Sequence[Proxies], person: int, rest: Tensor, transl: Tensor, rotmats: Tensor, fps: float,
+    speed: float = 0.22, height: float = 0.06,
+) -> list[FootLock]:
+    """Plants read off a motion: heel and ball, each where it is slow and low for 0.15 s or more; on the floor z = 0."""  # fmt: skip
+    soles = sole_points(proxies, person)
+    alone = Points(torch.zeros_like(soles.person), soles.joint, soles.offset, soles.normal)
+    joints, spun = forward_kinematics(rotmats[person : person + 1], rest[person : person + 1, None], transl[person : person + 1])
+    turned = torch.einsum("ntij,nj->nti", spun[0, :, alone.joint].permute(1, 0, 2, 3), alone.offset)
+    where = joints[0, :, alone.joint].permute(1, 0, 2) + turned  # [4, T, 3]
+    path = where.numpy().astype(float)
+    move = np.linalg.norm(np.gradient(path, 1 / fps, axis=1), axis=-1)
+    low = path[..., 2] < np.minimum(path[..., 2].min() + height, height + 0.05)
+    down = (move < speed) & low
+    anchors = path.copy()
+    for row in range(4):
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], down[row].astype(int), [0]))))
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            if end - begin < 0.15 * fps:
+                down[row, begin:end] = False
+                continue
+            anchors[row, begin:end] = np.median(path[row, begin:end], 0)
+            anchors[row, begin:end, 2] = 0.0
+    _rigid(anchors, down, proxies, person)
+    window_ = torch.from_numpy(down.astype(np.float32))
+    return [FootLock(soles, torch.from_numpy(anchors.astype(np.float32)), window_)]
+
+
+def _rigid(anchors: np.ndarray, down: np.ndarray, proxies: Sequence[Proxies], person: int) -> None:
+    """While heel and ball both stand, their anchors keep the foot's own length."""
+    for side, name in enumerate(SIDES):
+        heel, ball = anchors[2 * side], anchors[2 * side + 1]
+        both = down[2 * side] & down[2 * side + 1]
+        length = abs(proxies[person].spot(f"{name}_ball").offset[2] - proxies[person].spot(f"{name}_heel").offset[2])
+        line = ball[both] - heel[both]
+        line = line / np.maximum(np.linalg.norm(line, axis=-1, keepdims=True), 1e-6)
+        middle = 0.5 * (ball[both] + heel[both])
+        heel[both], ball[both] = middle - 0.5 * length * line, middle + 0.5 * length * line
+
+
+def apart(proxies: Sequence[Proxies], held: Sequence[tuple[int, str, int, str]]) -> list[PartnerPenetration]:
+    """Nobody enters anybody: all pairs of capsules of two people, and a person's own arms, trunk and legs."""
+    start, end, radius, names = capsule_points(proxies)
+    touching = set()
+    for person, spot, other, other_spot in held:
+        for a in _capsules_at(spot, names, person):
+            for b in _capsules_at(other_spot, names, other):
+                touching |= {(a, b), (b, a)}
+    first, second, allow = [], [], []
+    for i, (person, name) in enumerate(names):
+        for j in range(i + 1, len(names)):
+            other, other_name = names[j]
+            if person == other:
+                if not _may_cross(name, other_name):
+                    continue
+                slack = 0.015
+            else:
+                slack = 0.02 if (i, j) in touching else 0.004
+            first.append(i)
+            second.append(j)
+            allow.append(slack)
+    return [PartnerPenetration(start, end, radius, torch.tensor(first), torch.tensor(second), torch.tensor(allow))]
+
+
+def _capsules_at(spot: str, names: Sequence[tuple[int, str]], person: int) -> list[int]:
+    base = next((n for n in ("upper_arm", "forearm", "hand", "thigh", "shin") if n in spot), None)
+    if "elbow" in spot:
+        base = "forearm"
+    side = spot.split("_")[0]
+    wanted = [f"{side}_{base}"] if base else ["pelvis", "lower_back", "belly", "chest", "upper_chest"]
+    if base == "hand":
+        wanted.append(f"{side}_forearm")
+    return [i for i, (p, name) in enumerate(names) if p == person and name in wanted]
+
+
+def _may_cross(a: str, b: str) -> bool:
+    """Pairs of one body's capsules that can run into each other."""
+    arm = ("forearm", "hand")
+    arms_a, arms_b = a.endswith(arm), b.endswith(arm)
+    if arms_a and arms_b:
+        return a.split("_")[0] != b.split("_")[0]
+    if arms_a or arms_b:
+        other = b if arms_a else a
+        return other in (*_TRUNK, "head") or other.endswith(("thigh", "shin"))
+    legs = ("thigh", "shin", "foot")
+    return a.endswith(legs) and b.endswith(legs) and a.split("_")[0] != b.split("_")[0] and not a.endswith("thigh")
+
+
+def furniture(
+    proxies: Sequence[Proxies], pieces: Sequence[Furniture], sitters: Collection[tuple[int, str]], sigma: float = 0.008
+) -> list[BoxPenetration]:
+    """Nobody enters the furniture's solids. sitters: (person, furniture id) pairs that sit or lie on it."""
+    solids = [(piece.id, solid) for piece in pieces for solid in piece.world_solids()]
+    if not solids:
+        return []
+    spheres, radius, names = capsule_spheres(proxies)
+    switch = torch.ones(len(names), len(solids))
+    shrink = torch.zeros(len(names))
+    for row, (person, name) in enumerate(names):
+        if name in _SITTING and any(who == person for who, _ in sitters):
+            shrink[row] = 0.02
+    return [
+        BoxPenetration(
+            spheres, radius - shrink,
+            torch.tensor(np.stack([np.asarray(s.center) for _, s in solids]), dtype=torch.float32),
+            torch.tensor([float(s.yaw) for _, s in solids]),
+            torch.tensor(np.stack([np.asarray(s.size) / 2 for _, s in solids]), dtype=torch.float32),
+            switch, sigma=sigma,
+        )
+    ]  # fmt: skip
