@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
-from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import cKDTree
 
 from synth.body.garments import Tailor, _step
@@ -166,12 +165,15 @@ def make_brows(tailor: Tailor) -> Sheet:
     middle = 0.6665 + 0.0065 * np.sin(np.pi * np.clip(t * 1.05, 0, 1) ** 1.1) - 0.004 * t
     width = 0.0042 * np.sqrt(np.clip(np.sin(np.pi * (0.12 + 0.86 * t)), 0.02, 1)) * (1 - 0.4 * t)
     rows = np.linspace(-1, 1, 5)
+    skin = cKDTree(face[:, :2])
     pieces, faces = [], []
     for sign in (1.0, -1.0):
         xs = np.repeat((sign * x)[None], len(rows), 0)
         ys = middle + rows[:, None] * width
         flat = np.stack([xs.ravel(), ys.ravel()], 1)
-        depth = LinearNDInterpolator(face[:, :2], face[:, 2])(flat)
+        far, near = skin.query(flat, k=4)
+        closeness = 1 / (far + 1e-4) ** 2
+        depth = (closeness * face[near, 2]).sum(1) / closeness.sum(1)
         lift = 0.0006 + 0.0011 * (1 - np.repeat(rows**2, len(t)))
         start = sum(len(piece) for piece in pieces)
         pieces.append(np.stack([flat[:, 0], flat[:, 1], depth + lift], 1))
