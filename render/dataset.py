@@ -160,4 +160,3 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict) or "settings" not in value:
         raise BadFile(folder / SETTINGS_FILE, "settings", None, "the settings of a data set")
     return value
-

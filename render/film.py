@@ -54,9 +54,7 @@ class Performance:
 class Studio:
     """What the takes of one job share: room, body and generator, loaded once a process."""
 
-    def __init__(
-        self, settings: JobSettings, versions: dict[str, str], device: str = "auto", threads: int = 0
-    ) -> None:
+    def __init__(self, settings: JobSettings, versions: dict[str, str], device: str = "auto", threads: int = 0) -> None:
         self.settings, self.versions, self.device, self.threads = settings, versions, device, threads
         self.room: Room = load_room(settings.scene)
         self.meshes: list[SceneMesh] = room_meshes(self.room)
@@ -215,8 +213,11 @@ class BodyTruth:
                 vertices.append(points)
                 truths.append(
                     PersonFrame(
-                        points[self.drawn[person]], self.model.coco_keypoints(points, joints), joints,
-                        at_keypoints, at_joints,
+                        points[self.drawn[person]],
+                        self.model.coco_keypoints(points, joints),
+                        joints,
+                        at_keypoints,
+                        at_joints,
                     )
                 )
             yield vertices, truths
@@ -268,4 +269,3 @@ def look_to_json(look: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
     return asdict(look)
-

@@ -71,14 +71,10 @@ def _set_pinhole(data: Any, camera: Camera) -> None:
 
 
 def _set_custom(data: Any, camera: Camera) -> None:
-    bpy = load_bpy()
-    source = lens_shader(camera)
-    text = bpy.data.texts.new("lens.osl")
-    text.write(source)
-    code = _compile(source)
+    """Only the bytecode counts; naming the source too would make Blender compile it anew, which the wheel cannot."""
+    code = _compile(lens_shader(camera))
     data.type = "CUSTOM"
     data.custom_mode = "INTERNAL"
-    data.custom_shader = text
     data.custom_bytecode = code
     data.custom_bytecode_hash = hashlib.md5(code.encode(), usedforsecurity=False).hexdigest()
 
