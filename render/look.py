@@ -37,6 +37,7 @@ class PersonLook:
         pattern: cloth pattern of the top: "plain", "stripes", "checks" or "dots".
         hair_colour, brow_colour, iris: linear RGB.
         skin: linear RGB of the skin.
+    beard: 0 shaved .. 1 dark stubble.
         age: years; drives spots and redness.
         seed: of what the materials draw (noise offsets).
     """
@@ -50,6 +51,7 @@ class PersonLook:
     brow_colour: Colour
     iris: Colour
     skin: Colour
+    beard: float
     age: float
     seed: int
 
@@ -167,9 +169,10 @@ def draw_person_look(
     mix = 0.35 if age > 60 else 0.8  # old brows stay darker than the hair
     brow = np.array(linear("4a3a30")) * (1 - mix) + base * mix * 0.9
     style = _style(rng, gender, age, dark)
+    beard = float(rng.uniform(0.0, 0.5)) if gender == "male" else 0.0
     iris = _pick(rng, _IRIS[:2] if dark > 0.55 else _IRIS)
     return PersonLook(outfit, parts, style, colours, pattern, hair_colour,
-                      (float(brow[0]), float(brow[1]), float(brow[2])), iris, skin, float(age),
+                      (float(brow[0]), float(brow[1]), float(brow[2])), iris, skin, beard, float(age),
                       int(rng.integers(1 << 16)))  # fmt: skip
 
 
