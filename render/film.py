@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from render.plan import LOOK, MOTION, ClipPlan, JobSettings
 from render.video import video_writer, write_poster
 from synth import taxonomy
 from synth.body import BodyModel, load_body
+from synth.body.outfits import dressed_vertices
 from synth.gltf import SceneMesh
 from synth.interaction import Interaction, meta_to_json
 from synth.room import Room
@@ -161,7 +162,7 @@ class Studio:
                     "gender": motion.meta.genders[index],
                     "age": ages[index],
                     "betas": motion.betas[index],
-                    "look": look_to_json(show.look.people[index]),
+                    "look": show.look.people[index].as_json(),
                 }
                 for index in range(motion.people)
             ],
@@ -186,7 +187,7 @@ class BodyTruth:
     def __init__(self, model: BodyModel, show: Performance) -> None:
         self.model, self.show = model, show
         motion = show.interaction
-        self.drawn = [drawn_vertices(model, look) for look in show.look.people]
+        self.drawn = [dressed_vertices(model, look.parts, look.hair) for look in show.look.people]
         rest = model.rest_joints(motion.betas)
         self.depths = []
         for person in range(motion.people):
@@ -223,13 +224,6 @@ class BodyTruth:
             yield vertices, truths
 
 
-def drawn_vertices(model: BodyModel, look: Any) -> np.ndarray:
-    """The vertices that a person's visible faces use, increasing."""
-    from render.look import drawn_faces
-
-    return np.unique(drawn_faces(model, look))
-
-
 def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
     """The generator of the job's name."""
     from synth.corpus.retrieve import RetrievalGenerator
@@ -239,8 +233,6 @@ def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
 
 def exactly(motion: Interaction, fps: float, frames: int) -> Interaction:
     """The motion at the video's frame rate and length; a motion that ends early is held at its last frame."""
-    from dataclasses import replace
-
     motion = motion.resample(fps)
     if motion.frames == frames:
         return motion
@@ -262,10 +254,3 @@ def segment_to_json(segment: Any) -> dict[str, Any]:
         "end": round(float(segment.end), 4),
         "label": segment.label,
     }
-
-
-def look_to_json(look: Any) -> dict[str, Any]:
-    """A person's look as a JSON object."""
-    from dataclasses import asdict
-
-    return asdict(look)

@@ -45,7 +45,8 @@ def video_writer(path: Path, width: int, height: int, fps: float) -> Iterator[Fr
     """
     command = [
         *_ffmpeg(), "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", repr(fps), "-i", "-", "-an",
-        "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709", "-color_primaries", "bt709",
+        # BT.601, and said so: many readers (OpenCV among them) take it for granted and ignore the tag
+        "-vf", "scale=out_color_matrix=bt601:out_range=tv", "-colorspace", "smpte170m", "-color_primaries", "bt709",
         "-color_trc", "bt709", "-color_range", "tv", "-c:v", "libx264", "-preset", "medium", "-crf", str(CRF),
         "-pix_fmt", "yuv420p", "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
         "-map_metadata", "-1", "-movflags", "+faststart", "-y", str(path),

@@ -1,0 +1,93 @@
+"""Plans: the same seed gives the same clips, and no clip depends on another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from render.plan import CAMERA, LOOK, MOTION, JobSettings, jitter, plan_take, seed_of
+from synth.errors import BadOption
+from synth.rooms import BUILTIN, load_room
+
+ROOM = load_room("ward_03")
+JOB = JobSettings("ward_03", ("help up", "walk"), 3, 7, 4.0, 10.0, 320, 240)
+
+
+def same(a, b):
+    return (
+        a.id == b.id
+        and a.mood == b.mood
+        and np.array_equal(a.camera.world_from_camera, b.camera.world_from_camera)
+        and np.array_equal(a.camera.K, b.camera.K)
+    )
+
+
+def test_a_take_is_planned_alike_whenever_it_is_planned():
+    forwards = [plan_take(JOB, ROOM, take)[0] for take in range(6)]
+    backwards = [plan_take(JOB, ROOM, take)[0] for take in reversed(range(6))]
+    assert all(same(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
+
+
+def test_every_seed_counts_also_zero():
+    poses = {seed: plan_take(replace(JOB, seed=seed), ROOM, 0)[0].camera.world_from_camera for seed in (0, 1, 2**40)}
+    assert not np.array_equal(poses[0], poses[1])
+    assert not np.array_equal(poses[0], poses[2**40])
+
+
+def test_purposes_and_takes_have_streams_of_their_own():
+    states = {tuple(seed_of(7, take, purpose).generate_state(2)) for take in range(20) for purpose in range(6)}
+    assert len(states) == 120
+    assert len({MOTION, LOOK, CAMERA}) == 3
+
+
+def test_prompts_take_turns_so_that_a_part_of_the_job_holds_all_of_them():
+    assert [plan_take(JOB, ROOM, take)[0].prompt for take in range(4)] == ["help up", "walk", "help up", "walk"]
+    assert JOB.takes == 6
+
+
+def test_all_films_a_take_with_each_camera_in_one_light():
+    plans = plan_take(replace(JOB, camera="all"), ROOM, 2)
+    assert [plan.camera_name for plan in plans] == [item.name for item in ROOM.cameras]
+    assert len({plan.mood for plan in plans}) == 1
+    assert len({plan.id for plan in plans}) == len(plans)
+
+
+def test_ids_hold_neither_dots_nor_spaces():
+    room = replace(ROOM, cameras=tuple(replace(item, name=f"door. side {item.name}") for item in ROOM.cameras))
+    for plan in plan_take(replace(JOB, camera="all"), room, 0):
+        assert not set(plan.id) & set(". /\\")
+
+
+def test_an_unknown_camera_names_the_nearest():
+    name = ROOM.cameras[0].name
+    with pytest.raises(BadOption, match=name):
+        plan_take(replace(JOB, camera=name + "x"), ROOM, 0)
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_jitter_keeps_cameras_in_the_room_and_looking_the_same_way(name):
+    room = load_room(name)
+    rng = np.random.default_rng(5)
+    for item in room.cameras:
+        for _ in range(5):
+            moved = jitter(item.camera, room, rng)
+            assert room.contains(moved.position[:2]).all()
+            assert 0 < moved.position[2] < room.height
+            turn = moved.world_from_camera[:3, 2] @ item.camera.world_from_camera[:3, 2]
+            assert np.rad2deg(np.arccos(np.clip(turn, -1, 1))) < 12
+            assert np.allclose(moved.world_from_camera[:3, :3] @ moved.world_from_camera[:3, :3].T, np.eye(3))
+
+
+def test_noise_seeds_fit_blender_and_differ_by_frame():
+    plan = plan_take(JOB, ROOM, 0)[0]
+    seeds = [plan.noise_seed(frame) for frame in range(50)]
+    assert len(set(seeds)) == 50
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_frames_follow_time():
+    assert JOB.frames == 40
+    assert replace(JOB, seconds=0.01).frames == 1
+    assert replace(JOB, seconds=3.0, fps=29.97).frames == 90
