@@ -50,6 +50,16 @@ def seats(proxies: Sequence[Proxies], entries: Sequence[tuple[int, float, Tensor
     return [ContactHold(points_of(proxies, named), target, windows, sigma=0.008, vertical=True, name="seat")]
 
 
+def rests(proxies: Sequence[Proxies], entries: Sequence[tuple[int, str, float, Tensor]]) -> list[ContactHold]:
+    """Lying: a spot of the back at a surface's height, pressed 1 cm in. (person, spot, height, window)."""
+    if not entries:
+        return []
+    target = Points.of([(-1, 0, (0.0, 0.0, height - 0.01), (0.0, 0.0, 1.0)) for _, _, height, _ in entries])
+    points = points_of(proxies, [(person, spot) for person, spot, *_ in entries])
+    windows = torch.stack([entry[3] for entry in entries])
+    return [ContactHold(points, target, windows, sigma=0.015, vertical=True, name="lying")]
+
+
 def above_floor(proxies: Sequence[Proxies]) -> Floor:
     """Soles, knees, hands and buttocks stay above the floor."""
     names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes", "knee", "hand", "seat", "elbow")]

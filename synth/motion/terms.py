@@ -193,7 +193,18 @@ class BoxPenetration:
         return self.radius[:, None, None] - box_distance(local, self.half)
 
     def residual(self, state: State) -> Tensor:
-        return torch.relu(self.depth(state) - self.allow) * self.window[:, None] / self.sigma
+        where = self.spheres.where(state)
+        with torch.no_grad():  # nearly all pairs are far apart: keep those whose bounding spheres meet
+            far = (where.unsqueeze(2) - self.center).norm(dim=-1)
+            close = (far < self.half.norm(dim=-1) + self.radius[:, None, None]) & (self.window[:, None] > 0)
+            sphere, frame, box = close.nonzero(as_tuple=True)
+        if len(sphere) == 0:
+            return torch.zeros(1) * state.transl.sum()
+        p = where[sphere, frame] - self.center[box]
+        c, s = torch.cos(self.yaw)[box], torch.sin(self.yaw)[box]
+        local = torch.stack((c * p[..., 0] + s * p[..., 1], c * p[..., 1] - s * p[..., 0], p[..., 2]), -1)
+        depth = self.radius[sphere] - box_distance(local, self.half[box])
+        return torch.relu(depth - self.allow) * self.window[sphere, box] / self.sigma
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class Script:
     furniture: tuple[Furniture, ...] = ()
     seats: tuple[Seat, ...] = ()
     balanced: tuple[tuple[int, float, float], ...] = ()  # (person, start, end): nobody holds this weight
+    looks: tuple[tuple[int, float], ...] = ((0, 0.45), (1, 0.25))  # (person, radians off the partner's eyes that are fine)
     facts: dict[str, str] = field(default_factory=dict)  # side, grip, ... for captions
 
     @property
@@ -152,9 +153,6 @@ def solve(
     seated = evidence.seats(
         proxies, [(s.person, heights[s.furniture], evidence.window(times, s.start, s.end)) for s in script.seats]
     )
-    looks = points_of(proxies, [(PATIENT, "eyes"), (STAFF, "eyes")])
-    targets = points_of(proxies, [(STAFF, "eyes"), (PATIENT, "eyes")])
-    gaze = torch.ones(2, frames)
     back = torch.zeros(len(tracks), frames, 24)
     for name in ("spine1", "spine2", "spine3", "left_collar", "right_collar"):
         back[:, :, JOINT[name]] = 1.0
@@ -164,8 +162,12 @@ def solve(
         back[:, :, JOINT[name]] = 0.3
     soft = [
         *[lock for pair in locks for lock in pair], *held, *seated,
-        LookAt(looks, targets, gaze, sigma=0.5, free=0.25),
-        KeyPose(rotmats, back, sigma=0.25, name="posture"),
+        *[
+            LookAt(points_of(proxies, [(who, "eyes")]), points_of(proxies, [(1 - who, "eyes")]), torch.ones(1, frames),
+                   sigma=0.5, free=free)
+            for who, free in script.looks
+        ],
+        KeyPose(rotmats, back, sigma=0.18, name="posture"),
         JointLimits(),
         evidence.above_floor(proxies),
         Smoothness("acceleration", sigma=5.0),

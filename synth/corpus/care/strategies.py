@@ -19,7 +19,8 @@ from synth.corpus.care.tracks import (
 )  # fmt: skip
 from synth.interaction import Interaction
 from synth.room import Furniture
-from synth.rotation import Array
+from synth.rotation import Array, axis_matrix
+from synth.skeleton import JOINT
 
 # name and betas [10] -> captured motion on that body (synth.corpus.segments.segment with the collection bound)
 Segments = Callable[[str, Array], Interaction]
@@ -121,7 +122,9 @@ def _grip(name: str, start: float, end: float) -> tuple[Hold, ...]:
         "hand_and_back": [(s, "right_hand", p, "upper_back"), (s, "left_hand", p, "left_hand")],
         "forearm_and_back": [(s, "right_hand", p, "lower_back"), (s, "left_hand", p, "left_forearm")],
         "hand_and_elbow": [(s, "right_hand", p, "left_elbow"), (s, "left_hand", p, "left_hand")],
-        "hand_and_waist": [(s, "right_hand", p, "lower_back_right"), (s, "left_hand", p, "left_hand")],
+        "arm_in_arm": [(s, "right_hand", p, "left_forearm_under"), (s, "left_hand", p, "left_hand_top")],
+        "hand_and_waist": [(s, "right_hand", p, "lower_back_right"), (s, "left_hand", p, "left_hand_top")],
+        "arm_and_back": [(s, "right_hand", p, "upper_back"), (s, "left_hand", p, "left_forearm_under")],
     }  # fmt: skip
     return tuple(Hold(a, b, c, d, start, end, turn=0.5) for a, b, c, d in grips[name])
 
@@ -163,7 +166,7 @@ def help_up(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
     patient = _rising(cast, times, lift, up)
     if front:  # make room for the rising patient: a small step back
         for index, side in enumerate(("right", "left")):
-            x, y, yaw = spot.foot(side, 0.16)
+            x, y, yaw = spot.foot(side, 0.09)
             steps.append(Footstep(side, lift + (0.35 + 0.3 * index) * rise, lift + (0.62 + 0.3 * index) * rise, (x, y), yaw))
     deep = 0.16 if variant.seat == "bed" else 0.2
     lean = 0.55 if front else 0.65
@@ -198,7 +201,7 @@ def _seat(kind: str) -> Furniture:
     if kind == "bed":
         return stage_piece("bed", (-0.27, 0.25), 0.0)
     if kind == "armchair":
-        return stage_piece("armchair", (0.0, 0.0), -np.pi / 2)
+        return stage_piece("armchair", (-0.16, 0.0), -np.pi / 2)
     return stage_piece("chair", (0.02, 0.0), -np.pi / 2)
 
 
@@ -292,6 +295,17 @@ def help_up_floor(cast: Cast, variant: Variant, rng: np.random.Generator) -> Scr
     )
 
 
+def _carry_arms(track: Track, bent: dict[str, float]) -> Track:
+    """Arms that hold do not swing: upper arms hang, elbows bent by these angles."""
+    rotmats = track.rotmats.copy()
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        rotmats[:, JOINT[f"{side}_shoulder"]] = axis_matrix("z", -1.2 * sign)
+        rotmats[:, JOINT[f"{side}_elbow"]] = axis_matrix("y", -bent[side] * sign)
+        rotmats[:, JOINT[f"{side}_wrist"]] = np.eye(3)
+        rotmats[:, JOINT[f"{side}_collar"]] = np.eye(3)
+    return Track(track.pelvis, rotmats)
+
+
 # --- walking together -------------------------------------------------------------------------------------------------
 
 
@@ -304,9 +318,10 @@ def walk_together(cast: Cast, variant: Variant, rng: np.random.Generator) -> Scr
         walk = stretch(walk, _frames(6.4 * variant.tempo))
         yaw = np.arctan2(*(walk.pelvis[-1, :2] - walk.pelvis[0, :2])[::-1])
         walk = walk.moved(-float(yaw), np.zeros(3))
-        shift = np.array([0.0, 0.0 if who == PATIENT else 0.47, 0.0])
+        shift = np.array([0.0, 0.0 if who == PATIENT else 0.50, 0.0])
         walk = Track(walk.pelvis - np.append(walk.pelvis[0, :2], 0.0) + shift, walk.rotmats).scaled_path(stride)
-        walks.append(walk)
+        bent = {"left": 1.45, "right": 0.35} if who == PATIENT else {"left": 1.2, "right": 1.2}
+        walks.append(_carry_arms(walk, bent))
     ratio = (walks[0].pelvis[-1, 0] - walks[0].pelvis[0, 0]) / (walks[1].pelvis[-1, 0] - walks[1].pelvis[0, 0])
     walks[STAFF] = walks[STAFF].scaled_path(float(ratio))
     times = np.arange(walks[0].frames) / FPS
@@ -321,6 +336,7 @@ def walk_together(cast: Cast, variant: Variant, rng: np.random.Generator) -> Scr
         phases=(Phase("support", 0.0, seconds), Phase("step", 0.0, seconds)),
         actors=actors,
         holds=_grip(variant.grip, 0.0, seconds),
+        looks=((STAFF, 0.8),),
         facts={"grip": variant.grip, "speed": "slowly"},
     )
 
@@ -348,7 +364,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant("hand_and_elbow", tempo=1.0, hesitation=0.6),
     ),
     "assist_walking": (
-        Variant("hand_and_elbow"), Variant("hand_and_waist", tempo=1.15, mirror=True), Variant("hand_and_upper_arm"),
+        Variant("arm_in_arm"), Variant("hand_and_waist", tempo=1.15, mirror=True), Variant("arm_and_back", tempo=1.05),
     ),
     "assist_sit_down": (
         Variant("forearms", "armchair"), Variant("hand_and_back", "chair", tempo=1.1),

@@ -1,0 +1,11 @@
+"""Scripted care: interactions that nobody has recorded, told as phases and contacts and solved by the optimiser.
+
+    for motion in build_pairs(mocap="folder of captures"): ...
+"""
+
+from __future__ import annotations
+
+from synth.corpus.care.pairs import build_pairs, make_pair, mirrored
+from synth.corpus.care.strategies import SCRIPTS, VARIANTS, Variant
+
+__all__ = ["SCRIPTS", "VARIANTS", "Variant", "build_pairs", "make_pair", "mirrored"]

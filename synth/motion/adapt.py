@@ -1,0 +1,242 @@
+"""Fit a library motion to the people and the furniture of a clip.
+
+The library holds a motion on its own bodies against its own furniture. Here the same optimiser that made it solves it
+again: feet stand for these leg lengths, hands hold these arms, one sits on this seat, nobody enters this furniture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from synth.body import BodyModel
+from synth.interaction import Contact, Interaction
+from synth.motion import evidence
+from synth.motion.fit import Prior, Problem, fit
+from synth.motion.kinematics import exp_map, log_map
+from synth.motion.proxies import Proxies, proxies_of
+from synth.motion.quality import measure, spots_of
+from synth.motion.terms import FootLock, JointLimits, KeyPose, Smoothness
+from synth.room import Furniture, Room, furniture_from_json
+from synth.rotation import Array, matrix_to_axis_angle
+from synth.skeleton import JOINT, facing_yaw
+
+SOLVE_FPS = 10.0  # corrections are smooth: solved at this rate, they are carried to every frame
+NEAR = 0.7  # metres: furniture farther than this from everybody's way is left out
+_TILT = 0.5  # |cosine| of the trunk's tilt below which somebody lies
+
+
+def adapt(
+    motion: Interaction,
+    stage_map: Mapping[str, Furniture],
+    betas: Array,
+    body: BodyModel,
+    room: Room | None,
+    rng: np.random.Generator | None = None,
+    steps: int = 70,
+) -> Interaction:
+    """The motion for other bodies and the room's furniture.
+
+    Args:
+        motion: a library motion, already placed in the room (`Interaction.transform`), its stage moved along.
+        stage_map: id of the stage's furniture -> the room's piece that takes its place.
+        betas: [P, 10] the people of the clip.
+        body: their body model.
+        room: whose other furniture must not be entered; None for an empty one.
+        rng: unused; kept so that callers need not care which step draws at random.
+        steps: evaluations the optimiser may spend.
+
+    Returns:
+        The motion, its contacts and stage named after the room's furniture, `meta.quality["adapt"]` measured
+        (see `synth.motion.quality.measure`). Deterministic.
+    """
+    del rng
+    betas = np.asarray(betas, np.float32)
+    old = [proxies_of(body, shape) for shape in motion.betas]
+    new = [proxies_of(body, shape) for shape in betas]
+    stage = {str(item["id"]): furniture_from_json(item, "stage", "stage") for item in motion.meta.stage}
+    pieces = {**stage, **{key: piece for key, piece in stage_map.items()}}
+    shift = _seat_shift(motion, old, stage, pieces)
+
+    rest_old, rest_new = _rest(old), _rest(new)
+    rotmats = torch.tensor(motion.rotations(), dtype=torch.float32)
+    transl = torch.tensor(motion.transl, dtype=torch.float32)
+    pelvis = transl + rest_old[:, None, 0]
+    ratio = _legs(rest_new) / _legs(rest_old)
+    moved = pelvis.clone()
+    moved[..., 2] = pelvis[..., 2] * ratio[:, None]
+    moved[..., :2] += torch.tensor(shift, dtype=torch.float32)
+    first = moved - rest_new[:, None, 0]
+
+    stride = max(1, round(motion.fps / SOLVE_FPS))
+    keep = torch.arange(0, motion.frames, stride)
+    if keep[-1] != motion.frames - 1:
+        keep = torch.cat((keep, torch.tensor([motion.frames - 1])))
+    times = keep.numpy() / motion.fps
+    terms: list = []
+    for person in range(motion.people):
+        (lock,) = evidence.detected_feet(old, person, rest_old, transl, rotmats, motion.fps)
+        terms.append(_refooted(lock, new, person, shift, keep))
+    terms += _contacts(motion, new, pieces, times, rotmats[:, keep])
+    solids = _nearby(room, pieces, moved)
+    names = {key: piece.id for key, piece in pieces.items()}
+    on = {(c.person, names.get(str(c.target["object"]), "")) for c in motion.meta.contacts if "object" in c.target}
+    held = [(c.person, spots_of(c)[0], int(c.target["person"]), spots_of(c)[1]) for c in motion.meta.contacts if "person" in c.target]
+    if motion.people > 1:
+        terms += evidence.apart(new, held)
+    terms += evidence.furniture(new, solids, on)
+    like = torch.ones(motion.people, len(keep), 24)
+    for name in ("left_hand", "right_hand", "left_wrist", "right_wrist"):
+        like[:, :, JOINT[name]] = 3.0
+    terms += [
+        KeyPose(rotmats[:, keep], like, sigma=0.35, name="as_captured"),
+        evidence.above_floor(new), JointLimits(soften=0.15), Smoothness("acceleration", sigma=5.0),
+    ]  # fmt: skip
+    prior = Prior(rotation=0.35, translation=0.12, seconds=0.45)
+    problem = Problem(rest_new, first[:, keep], rotmats[:, keep], SOLVE_FPS if stride > 1 else motion.fps, terms, prior)
+    solved_transl, solved_rotmats, _ = fit(problem, steps=steps)
+
+    correction = log_map(rotmats[:, keep].transpose(-1, -2) @ solved_rotmats)
+    rotmats = rotmats @ exp_map(_spread(correction, keep, motion.frames))
+    final = first + _spread(solved_transl - first[:, keep], keep, motion.frames)
+    pose = matrix_to_axis_angle(rotmats.numpy().astype(float)).astype(np.float32)
+    result = replace(
+        motion,
+        transl=final.numpy(),
+        global_orient=pose[:, :, 0],
+        body_pose=pose[:, :, 1:].reshape(motion.people, motion.frames, 69),
+        betas=betas,
+        meta=replace(
+            motion.meta,
+            contacts=tuple(_renamed(contact, names) for contact in motion.meta.contacts),
+            stage=tuple(piece.to_json() for piece in pieces.values()),
+        ),
+    )
+    quality = {**motion.meta.quality, "adapt": measure(result, new, solids)}
+    return replace(result, meta=replace(result.meta, quality=quality))
+
+
+def _rest(proxies: Sequence[Proxies]) -> torch.Tensor:
+    return torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)
+
+
+def _legs(rest: torch.Tensor) -> torch.Tensor:
+    """Pelvis to ankle, metres [P]."""
+    return rest[:, 0, 1] - rest[:, JOINT["left_ankle"], 1] + 0.07
+
+
+def _spread(values: torch.Tensor, keep: torch.Tensor, frames: int) -> torch.Tensor:
+    """Values [P, K, ...] at frames `keep` to all frames: Catmull-Rom through them, so that speeds stay smooth."""
+    flat = values.numpy().reshape(values.shape[0], len(keep), -1).astype(float)
+    at = keep.numpy().astype(float)
+    slope = np.gradient(flat, at, axis=1) if len(at) > 1 else np.zeros_like(flat)
+    frame = np.arange(frames)
+    left = np.clip(np.searchsorted(at, frame, side="right") - 1, 0, max(len(at) - 2, 0))
+    right = np.minimum(left + 1, len(at) - 1)
+    width = np.maximum(at[right] - at[left], 1e-9)
+    u = ((frame - at[left]) / width)[None, :, None]
+    width = width[None, :, None]
+    h00, h10 = 2 * u**3 - 3 * u**2 + 1, u**3 - 2 * u**2 + u
+    h01, h11 = -2 * u**3 + 3 * u**2, u**3 - u**2
+    every = h00 * flat[:, left] + h10 * width * slope[:, left] + h01 * flat[:, right] + h11 * width * slope[:, right]
+    return torch.from_numpy(every.astype(np.float32)).reshape(values.shape[0], frames, *values.shape[2:])
+
+
+def _refooted(lock: FootLock, proxies: Sequence[Proxies], person: int, shift: Array, keep: torch.Tensor) -> FootLock:
+    """Plants of the old body for the new one's feet: same middle and direction, its own foot length."""
+    anchor = lock.anchor.clone()
+    for row, name in ((0, "left"), (2, "right")):
+        heel, ball = anchor[row].clone(), anchor[row + 1].clone()
+        line = ball - heel
+        line = line / line.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+        length = abs(proxies[person].spot(f"{name}_ball").offset[2] - proxies[person].spot(f"{name}_heel").offset[2])
+        both = ((lock.window[row] > 0) & (lock.window[row + 1] > 0))[:, None]
+        middle = 0.5 * (heel + ball)
+        anchor[row] = torch.where(both, middle - 0.5 * float(length) * line, heel)
+        anchor[row + 1] = torch.where(both, middle + 0.5 * float(length) * line, ball)
+    anchor[..., :2] += torch.tensor(shift, dtype=torch.float32)
+    return FootLock(evidence.sole_points(proxies, person), anchor[:, keep], lock.window[:, keep])
+
+
+def _contacts(
+    motion: Interaction, proxies: Sequence[Proxies], pieces: Mapping[str, Furniture], times: Array, rotmats: torch.Tensor
+) -> list:
+    """Holds between people; buttocks or back on seats, beds and the floor."""
+    holds, seats, lying = [], [], []
+    for contact in motion.meta.contacts:
+        on = evidence.window(times, contact.start, contact.end)
+        if "person" in contact.target:
+            own, other = spots_of(contact)
+            holds.append((contact.person, own, int(contact.target["person"]), other, on, 0.6))
+            continue
+        target = str(contact.target["object"])
+        height = 0.015 if target == "floor" else (pieces[target].seat_height if target in pieces else None)
+        if height is None or contact.part not in ("pelvis", "lower_back", "upper_back"):
+            continue
+        upright = rotmats[contact.person, :, 0, 2, 1]  # world z of the pelvis' own up
+        if contact.part == "pelvis":
+            seats.append((contact.person, float(height), on * (upright > _TILT)))
+        face_up = (rotmats[contact.person, :, 0, 2, 2] > _TILT) & (upright.abs() <= _TILT)
+        spot = "upper_back" if contact.part == "upper_back" else "lower_back"
+        lying.append((contact.person, spot, float(height), on * face_up))
+    return [
+        *evidence.holds(proxies, holds),
+        *evidence.seats(proxies, [entry for entry in seats if bool((entry[2] > 0).any())]),
+        *evidence.rests(proxies, [entry for entry in lying if bool((entry[3] > 0).any())]),
+    ]
+
+
+def _seat_shift(
+    motion: Interaction, proxies: Sequence[Proxies], stage: Mapping[str, Furniture], pieces: Mapping[str, Furniture]
+) -> Array:
+    """Metres (x, y) that bring the sitter as far from the real seat's front edge as from the stage's."""
+    for contact in motion.meta.contacts:
+        target = str(contact.target.get("object", ""))
+        if target not in stage or contact.part != "pelvis" or pieces[target] is stage[target]:
+            continue
+        frame = int(np.clip(round(0.5 * (contact.start + contact.end) * motion.fps), 0, motion.frames - 1))
+        pelvis = motion.transl[contact.person, frame] + proxies[contact.person].rest_joints[0]
+        yaw = float(facing_yaw(motion.rotations()[contact.person, frame, 0]))
+        ahead = np.array([np.cos(yaw), np.sin(yaw)])
+        before = _edge(stage[target], pelvis, ahead)
+        after = _edge(pieces[target], pelvis, ahead)
+        return (after - before) * ahead
+    return np.zeros(2)
+
+
+def _edge(piece: Furniture, point: Array, ahead: Array) -> float:
+    """Metres from `point` along the direction `ahead` (x, y) to where the seat (or the box) ends; negative past it."""
+    seat = piece.seat
+    local = piece.box.to_local(np.array([point[0], point[1], piece.box.center[2]]))[:2]
+    tip = piece.box.to_local(np.array([point[0] + ahead[0], point[1] + ahead[1], piece.box.center[2]]))[:2]
+    way = tip - local
+    middle = np.zeros(2) if seat is None else np.asarray(seat.center)[:2]
+    half = 0.5 * np.asarray(piece.box.size if seat is None else seat.size)[:2]
+    axis = int(np.argmax(np.abs(way)))
+    return float((np.sign(way[axis]) * half[axis] + middle[axis] - local[axis]) / way[axis])
+
+
+def _nearby(room: Room | None, pieces: Mapping[str, Furniture], pelvis: torch.Tensor) -> list[Furniture]:
+    """The room's furniture close to anybody's way, and the pieces the motion uses."""
+    listed = {piece.id: piece for piece in pieces.values()}
+    way = pelvis[..., :2].reshape(-1, 2).numpy()
+    for piece in room.furniture if room is not None else ():
+        local = np.abs((way - piece.box.center[:2]) @ _turn(piece.box.yaw)) - np.asarray(piece.box.size)[:2] / 2
+        if piece.cls != "door" and np.linalg.norm(np.maximum(local, 0), axis=-1).min() < NEAR:
+            listed.setdefault(piece.id, piece)
+    return list(listed.values())
+
+
+def _turn(yaw: float) -> Array:
+    c, s = np.cos(yaw), np.sin(yaw)
+    return np.array([[c, -s], [s, c]])
+
+
+def _renamed(contact: Contact, names: Mapping[str, str]) -> Contact:
+    target = dict(contact.target)
+    if "object" in target:
+        target["object"] = names.get(str(target["object"]), target["object"])
+    return replace(contact, target=target)

@@ -1,0 +1,71 @@
+"""How well a motion keeps what it promises: contacts, feet, bodies, furniture. Metres; worst and mean over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from synth.interaction import Interaction
+from synth.motion import evidence
+from synth.motion.fit import State
+from synth.motion.kinematics import forward_kinematics
+from synth.motion.proxies import Proxies, points_of
+from synth.room import Furniture
+
+
+def state_of(motion: Interaction, proxies: Sequence[Proxies]) -> State:
+    """The motion as the optimiser sees it."""
+    rest = torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)
+    rotmats = torch.tensor(motion.rotations(), dtype=torch.float32)
+    transl = torch.tensor(motion.transl, dtype=torch.float32)
+    joints, spun = forward_kinematics(rotmats, rest[:, None], transl)
+    return State(motion.fps, rotmats, transl, joints, spun)
+
+
+def spots_of(contact: object) -> tuple[str, str]:
+    """Names of the two spots of a person to person contact: the exact ones if it carries them."""
+    target = contact.target  # type: ignore[attr-defined]
+    own = target.get("own_spot", contact.part)  # type: ignore[attr-defined]
+    return own, target.get("spot", target["part"])
+
+
+def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence[Furniture] = ()) -> dict[str, float]:
+    """Figures of a solved motion, rounded to 0.1 mm.
+
+    contact_mean, contact_max: distance between the spots that hold each other; foot_slide: 95th percentile of what
+    planted soles move a frame; partner_depth: deepest overlap of two people's capsules (measured on capsules, beyond
+    what a grip may press); furniture_depth: deepest sphere in a solid.
+    """
+    state, times = state_of(motion, proxies), motion.times
+    found: dict[str, float] = {}
+    gaps = []
+    for contact in motion.meta.contacts:
+        if "person" not in contact.target:
+            continue
+        own, other = spots_of(contact)
+        a = points_of(proxies, [(contact.person, own)]).where(state)[0]
+        b = points_of(proxies, [(int(contact.target["person"]), other)]).where(state)[0]
+        on = evidence.window(times, contact.start, contact.end) > 0
+        gaps.append((a - b).norm(dim=-1)[on])
+    if gaps:
+        gap = torch.cat(gaps)
+        found |= {"contact_mean": float(gap.mean()), "contact_max": float(gap.max())}
+    moves = []
+    for person in range(motion.people):
+        where = evidence.sole_points(proxies, person).where(state)
+        down = (where[..., 2] < 0.012)[:, 1:] & (where[..., 2] < 0.012)[:, :-1]
+        step = (where[:, 1:, :2] - where[:, :-1, :2]).norm(dim=-1)
+        moves.append(step[down & (step * motion.fps < 0.2)])
+        found[f"floor_depth_{person}"] = float(torch.relu(-where[..., 2]).max())
+    slide = torch.cat(moves)
+    found["foot_slide"] = float(torch.quantile(slide, 0.95)) if len(slide) else 0.0
+    held = [(c.person, spots_of(c)[0], int(c.target["person"]), spots_of(c)[1]) for c in motion.meta.contacts if "person" in c.target]
+    (term,) = evidence.apart(proxies, held)
+    depth = term.depth(state) - torch.where(term.allow > 0.01, 0.02, 0.0)[:, None]
+    found["partner_depth"] = float(torch.relu(depth).max())
+    sitters = {(c.person, str(c.target["object"])) for c in motion.meta.contacts if "object" in c.target}
+    for solid in evidence.furniture(proxies, furniture, sitters):
+        found["furniture_depth"] = float(torch.relu(solid.depth(state)).max())
+    return {name: round(value, 4) for name, value in sorted(found.items())}
