@@ -1,0 +1,134 @@
+"""Does a made motion show what it is said to show, and could bodies do it? What fails is made again.
+
+The labels are the measured ones (`synth.motion.actions`), the distances those that `synth.motion.adapt` measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from synth.body import BodyModel
+from synth.interaction import Interaction
+from synth.motion import metrics
+from synth.motion.actions import Actions
+from synth.room import Room
+from synth.skeleton import forward_kinematics
+
+# Limits in metres: beyond the first a clip is made again, beyond the second it is never shown.
+CONTACT = (0.05, 0.12)
+PARTNER = (0.05, 0.12)
+FURNITURE = (0.07, 0.15)
+FLOOR = (0.04, 0.10)
+FLOATING = (0.0, 0.05)  # share of frames with nobody's foot, hand, back or seat on anything
+JERK = (700.0, 2500.0)  # m/s^3, real captures are at 20-150
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a motion; ``grave`` ones are never shown."""
+
+    text: str
+    grave: bool
+
+
+# For each class: who, and what their labels must contain, in this order; "a|b" means either.
+# Falls and the way they end are for classes that are falls.
+_LOW = "sitting|lying|fallen|kneeling|squatting|other"
+SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "help_up_from_bed": (("patient", ("sitting|lying", "stand_up")),),
+    "help_up_from_chair": (("patient", ("sitting", "stand_up")),),
+    "help_up_from_floor": (("patient", (_LOW, "stand_up")),),
+    "assist_walking": (("patient", ("walk",)), ("staff", ("walk",))),
+    "assist_sit_down": (("patient", ("sit_down", "sitting")),),
+    "assist_lie_down": (("patient", ("lie_down|other", "lying")),),
+    "walk_alone": (("any", ("walk",)),),
+    "sit_down_alone": (("any", ("sit_down", "sitting")),),
+    "stand_up_alone": (("any", ("stand_up",)),),
+    "lie_down_alone": (("any", ("lie_down", "lying|fallen")),),
+    "get_out_of_bed_alone": (("any", ("stand_up",)),),
+    "get_up_from_floor_alone": (("any", ("stand_up",)),),
+    "pick_up_from_floor": (("any", ("other|squat_down|kneel_down|standing",)),),
+    "kneel_down_alone": (("any", ("kneel_down|kneeling",)),),
+    "crawl_alone": (("any", ("crawl",)),),
+}
+
+
+def faults_of(motion: Interaction, actions: Actions, room: Room, body: BodyModel, whole: bool = True) -> list[Fault]:
+    """Everything wrong with a motion, worst first.
+
+    Args:
+        motion: in the room, at any frame rate.
+        actions: measured on it.
+        whole: whether the clip is long enough to hold the whole action; a part of it need not show every stage.
+    """
+    found = [*_content(motion, actions, whole), *_distances(motion), *_bodies(motion, room, body)]
+    return sorted(found, key=lambda fault: not fault.grave)
+
+
+def _content(motion: Interaction, actions: Actions, whole: bool) -> list[Fault]:
+    name = motion.meta.interaction_class
+    found = []
+    for role, wanted in SHOWS.get(name or "", ()):
+        steps = wanted if whole else wanted[-1:] if len(wanted) == 1 else ()
+        people = [p for p in range(motion.people) if role in ("any", motion.meta.roles[p])]
+        if not any(_in_order(actions.order(p), steps) for p in people):
+            shown = "; ".join(" ".join(actions.order(p)) for p in people) or "nobody of this role"
+            found.append(Fault(f"{name}: the {role if role != 'any' else 'person'} should {' then '.join(steps)}, "
+                               f"but shows: {shown}", True))  # fmt: skip
+    if "fall" not in (name or "") and any(s.label == "fall" for s in actions.segments):
+        found.append(Fault(f"{name or 'the motion'}: somebody falls", True))
+    return found
+
+
+def _in_order(labels: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    at = 0
+    for label in labels:
+        if at < len(wanted) and label in wanted[at].split("|"):
+            at += 1
+    return at == len(wanted)
+
+
+def _distances(motion: Interaction) -> list[Fault]:
+    measured = motion.meta.quality.get("adapt", {})
+    floor = max((value for key, value in measured.items() if key.startswith("floor_depth")), default=0.0)
+    rows = (
+        ("hands are {} from what they hold", measured.get("contact_mean", 0.0), CONTACT),
+        ("two bodies overlap by {}", measured.get("partner_depth", 0.0), PARTNER),
+        ("a body is {} inside furniture", measured.get("furniture_depth", 0.0), FURNITURE),
+        ("a foot is {} under the floor", floor, FLOOR),
+    )
+    return [
+        Fault(text.format(f"{100 * value:.0f} cm"), value > grave)
+        for text, value, (limit, grave) in rows
+        if value > limit
+    ]
+
+
+def _bodies(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:
+    rest = np.asarray(body.rest_joints(motion.betas), float)
+    joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
+    found = []
+    if not np.isfinite(joints).all():
+        return [Fault("the motion is not finite", True)]
+    carriers = [item for item in room.furniture if item.seat_height is not None]
+    for person in range(motion.people):
+        here = motion.present[person]
+        points = joints[person][here]
+        if not len(points):
+            continue
+        if not room.contains(points[:, 0, :2]).all():
+            found.append(Fault("somebody leaves the room", True))
+        on = np.zeros(len(points), bool)
+        for item in carriers:
+            local = np.abs(item.box.to_local(points[:, 0]))[:, :2] <= np.asarray(item.box.size)[:2] / 2 + 0.15
+            on |= local.all(-1)
+        air = metrics.floating(points[~on]) if (~on).any() else 0.0
+        if air > FLOATING[0]:
+            found.append(Fault(f"somebody floats in {100 * air:.0f} % of the frames", air > FLOATING[1]))
+        jerk = metrics.jitter(points, motion.fps)
+        if jerk > JERK[0]:
+            found.append(Fault(f"somebody jerks ({jerk:.0f} m/s^3)", jerk > JERK[1]))
+    return found

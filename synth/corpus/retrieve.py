@@ -1,0 +1,298 @@
+"""The retrieval generator: the library motion nearest in meaning to the prompt, played by other people in another room.
+
+The baseline that every learned generator must beat, behind the same interface:
+
+    made = make_generator("retrieval", room, body).generate("staff helps patient up", seed, seconds=10, fps=10)
+    made.interaction, made.warning, made.rejected
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import Any, Protocol
+
+import numpy as np
+
+from synth.body import BodyModel
+from synth.body.shape import draw_person
+from synth.corpus import matching
+from synth.corpus.duration import Idle, fit_duration
+from synth.corpus.gate import Fault, faults_of
+from synth.corpus.library import LibraryEntry, library
+from synth.corpus.place import STANDS_FOR, NoPlace, place
+from synth.errors import BadOption, CareSynthError
+from synth.interaction import Interaction
+from synth.motion.actions import Actions, measure_actions
+from synth.motion.adapt import adapt
+from synth.room import Room, nearest
+from synth.text import TextEncoder
+
+TRIES = 8  # attempts for one clip before it is given up
+IDLE_ID = "idle"  # stem of the library's motions of standing
+
+
+class NothingFits(CareSynthError):
+    """No attempt at a clip came out fit to be shown."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Why a motion was chosen.
+
+    Attributes:
+        entry: its id in the library.
+        caption: its caption nearest to the prompt.
+        similarity: cosine of prompt and caption, -1 to 1.
+        score: similarity less what the caption contradicts; this ranks.
+        interaction_class: of the taxonomy, or None.
+        candidates: ids among which the draw was made.
+        nearest: the nearest captions with their similarity.
+    """
+
+    entry: str
+    caption: str
+    similarity: float
+    score: float
+    interaction_class: str | None
+    candidates: tuple[str, ...]
+    nearest: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a generator returns.
+
+    Attributes:
+        interaction: in the room's world, as long and at the rate that was asked for, its actions measured.
+        match: how the motion was chosen.
+        warning: for the user, or None.
+        rejected: attempts thrown away before this one.
+        actions: the measured labels, by frame.
+        faults: small faults that were let pass.
+    """
+
+    interaction: Interaction
+    match: Match
+    warning: str | None
+    rejected: int
+    actions: Actions
+    faults: tuple[str, ...] = ()
+
+    def match_to_json(self) -> dict[str, Any]:
+        """The match and the small faults as one JSON object."""
+        return {**asdict(self.match), "faults": list(self.faults)}
+
+
+class Generator(Protocol):
+    """From a prompt to a motion in a room."""
+
+    def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated: ...
+
+
+class RetrievalGenerator:
+    """Nearest captions in the library.
+
+    Args:
+        room: where it happens.
+        body: whose shapes are drawn.
+        encoder: a `TextEncoder`, the folder of one, or None for the installed one.
+        entries: the library; the packaged one by default.
+
+    Raises:
+        Missing: the encoder or the library is not installed.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        body: BodyModel,
+        encoder: matching.Encoder | str | PathLike[str] | None = None,
+        entries: Sequence[LibraryEntry] | None = None,
+    ) -> None:
+        self.room, self.body = room, body
+        self.entries = tuple(library() if entries is None else entries)
+        meaning = TextEncoder(encoder) if encoder is None or isinstance(encoder, (str, PathLike)) else encoder
+        self._matcher = matching.Matcher(self.entries, meaning)
+
+    def match(self, prompt: str) -> tuple[list[LibraryEntry], list[matching.Ranked], str | None]:
+        """The entries to draw from, their ranks, and what the user should know about the choice.
+
+        Raises:
+            BadOption: the prompt is empty, or nothing in the library can happen in this room.
+        """
+        ranked = self._matcher.rank(prompt)
+        possible = [r for r in ranked if not self.lacks(self.entries[r.index])]
+        if not possible:
+            raise BadOption("--scene", self.room.name, "a room with the furniture that the library's motions need")
+        warnings = []
+        if ranked[0].similarity < matching.THRESHOLD:
+            near = ", ".join(f'"{caption}" ({value:.2f})' for caption, value in nearest_captions(ranked))
+            warnings.append(
+                f'nothing in the motion library is close to "{prompt}": the best similarity is '
+                f"{ranked[0].similarity:.2f}, below {matching.THRESHOLD:.2f}; the nearest known prompts are {near}"
+            )
+        drawn = matching.near_best(possible, self.entries)
+        wanted = self.entries[ranked[0].index]
+        if drawn[0].score < ranked[0].score - matching.MARGIN:
+            warnings.append(
+                f'{self.room.name} has no {self.lacks(wanted)} for "{ranked[0].caption}"; '
+                f'made "{drawn[0].caption}" instead'
+            )
+        return [self.entries[r.index] for r in drawn], drawn, "; ".join(warnings) or None
+
+    def lacks(self, entry: LibraryEntry) -> str | None:
+        """The class of furniture that the entry needs and the room has nothing for, or None."""
+        for cls in entry.furniture:
+            if not self.room.of_class(*STANDS_FOR.get(cls, (cls,))):
+                return cls
+        return None
+
+    def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated:
+        """Make one motion.
+
+        Args:
+            prompt: what happens, in words.
+            seed: everything drawn comes from it; equal seeds give equal motions.
+            seconds, fps: of the result.
+
+        Raises:
+            BadOption: an empty prompt, seconds or fps that are not positive.
+            NothingFits: no attempt came out fit to be shown; says what was wrong with the best.
+        """
+        for name, value in (("seconds", seconds), ("fps", fps)):
+            if not (np.isfinite(value) and value > 0):
+                raise BadOption(name, value, "a positive number")
+        entries, ranks, warning = self.match(prompt)
+        best: Generated | None = None
+        reasons: list[str] = []
+        for attempt in range(TRIES):
+            # not seed.spawn(): that would count in the caller's object, and the next call would draw otherwise
+            child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, attempt))
+            rng = np.random.default_rng(child)
+            # who was drawn first and failed is not asked again before all others
+            order = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)).permutation(
+                len(entries)
+            )
+            chosen = int(order[attempt % len(entries)])
+            try:
+                motion, actions, faults = self._attempt(entries[chosen], prompt, rng, seconds, fps)
+            except NoPlace as error:
+                reasons.append(str(error))
+                continue
+            made = Generated(
+                interaction=motion,
+                match=self._match_of(entries, ranks, chosen),
+                warning=warning,
+                rejected=attempt,
+                actions=actions,
+                faults=tuple(fault.text for fault in faults),
+            )
+            if not faults:
+                return made
+            reasons += [fault.text for fault in faults if fault.grave]
+            if not any(fault.grave for fault in faults) and (best is None or len(faults) < len(best.faults)):
+                best = made
+        if best is not None:
+            return replace(best, rejected=TRIES - 1)
+        raise NothingFits(
+            f'{self.room.name}: no fitting motion for "{prompt}" in {TRIES} attempts; {reasons[0] if reasons else ""}'
+        )
+
+    def _attempt(
+        self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seconds: float, fps: float
+    ) -> tuple[Interaction, Actions, list[Fault]]:
+        motion = entry.load()
+        roles = self._roles(motion, prompt)
+        people = [_Actor.draw(role, rng, self.body) for role in roles]
+        placed = place(motion, self.room, rng, self.body)
+        betas = np.stack([person.betas for person in people]).astype(np.float32)
+        adapted = adapt(placed.motion, placed.stage_map, betas, self.body, self.room, rng)
+        core = adapted.meta.core or (0.0, adapted.seconds)
+        whole = (core[1] - core[0]) * 0.8 <= seconds + 0.1 and placed.cut[1] - placed.cut[0] >= motion.seconds - 0.1
+        rest = np.asarray(self.body.rest_joints(betas), float)
+        made = fit_duration(adapted, seconds, rng, rest, self._idle).resample(fps)
+        meta = replace(
+            made.meta,
+            text=prompt,
+            captions=entry.captions,
+            interaction_class=entry.interaction_class,
+            roles=tuple(roles),
+            genders=tuple(person.gender for person in people),
+            ages=tuple(person.age for person in people if person.age is not None),
+            room=self.room.name,
+            body_model=self.body.name,
+            actions=(),
+        )
+        made = replace(made, meta=meta)
+        actions = measure_actions(made, self.body, self.room.furniture)
+        made = replace(made, meta=replace(meta, actions=actions.segments))
+        return made, actions, faults_of(made, actions, self.room, self.body, whole)
+
+    def _roles(self, motion: Interaction, prompt: str) -> list[str]:
+        """The motion's roles; a lone person is what the prompt says."""
+        roles = list(motion.meta.roles)
+        return [matching.role_in(prompt) or roles[0]] if len(roles) == 1 else roles
+
+    @cached_property
+    def _idle(self) -> Idle | None:
+        """Real standing, for those who have walked and have time left."""
+        for entry in self.entries:
+            if entry.id.startswith(IDLE_ID) and entry.people == 1 and not entry.furniture:
+                motion = entry.load()
+                return Idle(motion.rotations()[0], motion.fps)
+        return None
+
+    def _match_of(self, entries: Sequence[LibraryEntry], ranks: Sequence[matching.Ranked], chosen: int) -> Match:
+        rank = ranks[chosen]
+        return Match(
+            entry=entries[chosen].id,
+            caption=rank.caption,
+            similarity=rank.similarity,
+            score=rank.score,
+            interaction_class=entries[chosen].interaction_class,
+            candidates=tuple(entry.id for entry in entries),
+            nearest=tuple(nearest_captions(ranks)),
+        )
+
+
+@dataclass(frozen=True)
+class _Actor:
+    """A drawn person; ``age`` None where the body model cannot tell what its shapes mean."""
+
+    betas: np.ndarray
+    gender: str
+    age: float | None
+
+    @staticmethod
+    def draw(role: str, rng: np.random.Generator, body: BodyModel) -> _Actor:
+        if body.shape_table:
+            person = draw_person(role, rng, body)
+            return _Actor(person.betas, person.gender, round(person.age, 1))
+        # an official SMPL model: its betas are standard deviations of its own population
+        return _Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
+
+
+def nearest_captions(ranked: Sequence[matching.Ranked], count: int = matching.SHOWN) -> list[tuple[str, float]]:
+    """The best different captions with their similarity."""
+    found: dict[str, float] = {}
+    for item in sorted(ranked, key=lambda r: -r.similarity):
+        found.setdefault(item.caption, item.similarity)
+        if len(found) == count:
+            break
+    return list(found.items())
+
+
+# name -> how to make it; a learned generator registers here under its own name
+GENERATORS: dict[str, Callable[..., Generator]] = {"retrieval": RetrievalGenerator}
+
+
+def make_generator(
+    name: str, room: Room, body: BodyModel, encoder: str | PathLike[str] | None = None
+) -> Generator:
+    """The generator of this name. Raises BadOption, which names the known ones."""
+    if name not in GENERATORS:
+        raise BadOption("--generator", name, nearest(name, GENERATORS))
+    return GENERATORS[name](room, body, encoder)
