@@ -287,7 +287,7 @@ def make_trousers(tailor: Tailor, low: float, high: float, ease: float, cling: f
 
 def make_gown(tailor: Tailor, hem: float = -0.60, seed: int = 50) -> Cloth:
     """A hospital gown: wide short sleeves, round neck, a skirt to below the knee."""
-    neck = neckline(0.425, 0.55, 0.49)
+    neck = neckline(0.442, 0.5, 0.503)
     waist = -0.04
     keep = top_rule(neck, waist, 0.37)
     sheet = tailor.cut(keep, 0.016)
@@ -367,13 +367,13 @@ RIB = [(0.004, 0.002), (0.005, 0.010), (0.0035, 0.022), (-0.002, 0.024), (-0.005
 def make_clothes(tailor: Tailor) -> dict[str, Cloth]:
     """Every garment of the default body by name."""
     return {
-        "scrubs_top": make_top(tailor, neckline(0.375, 1.5, 0.487), -0.125, 0.345, 0.015, 0.08, 0.016, 1),
-        "shirt": make_top(tailor, neckline(0.447, 0.55, 0.492), -0.12, 0.645, 0.014, 0.10, 0.012, 11, collar=COLLAR),
-        "jumper": make_top(tailor, neckline(0.452, 0.50, 0.495), -0.10, 0.64, 0.019, 0.16, 0.012, 21,
+        "scrubs_top": make_top(tailor, neckline(0.392, 1.5, 0.503), -0.125, 0.345, 0.015, 0.08, 0.016, 1),
+        "shirt": make_top(tailor, neckline(0.474, 0.5, 0.510), -0.12, 0.645, 0.012, 0.10, 0.008, 11, collar=COLLAR),
+        "jumper": make_top(tailor, neckline(0.468, 0.5, 0.508), -0.10, 0.64, 0.015, 0.16, 0.008, 21,
                            collar=RIB, cuff=RIB, folds=1.15),  # fmt: skip
         "gown": make_gown(tailor),
-        "loose_trousers": make_trousers(tailor, -0.905, 0.06, 0.014, 0.05, 31),
-        "trousers": make_trousers(tailor, -0.90, 0.07, 0.011, 0.10, 41, 0.8),
+        "loose_trousers": make_trousers(tailor, -0.905, 0.06, 0.013, 0.085, 31),
+        "trousers": make_trousers(tailor, -0.90, 0.07, 0.010, 0.13, 41, 1.0, 0.1),
         "socks": make_socks(tailor),
         "shoes": make_shoes(tailor),
     }

@@ -120,7 +120,7 @@ def betas_from(
                       wanted_height, -1.4, 1.4)  # fmt: skip
         if weight is not None:
             heavy = _solve(lambda x: measure(model, _interpolate(model, age, gender, muscle, x, tall, share))[1],
-                           weight, -0.15, 1.3)  # fmt: skip
+                           weight, -0.15, 1.9)  # fmt: skip
         betas = _interpolate(model, age, gender, muscle, heavy, tall, share)
         if weight is None:
             break
