@@ -84,9 +84,10 @@ def _pick(rng: np.random.Generator, colours: Sequence[str], vary: float = 0.12) 
     return (min(r * much, 0.95), min(g * much, 0.95), min(b * much, 0.95))
 
 
-def _tone(rng: np.random.Generator) -> tuple[Colour, float]:
+def _tone(rng: np.random.Generator, place: float | None) -> tuple[Colour, float]:
     """A skin colour and its place on the scale, 0 lightest .. 1 darkest."""
-    place = float(np.clip(rng.beta(1.3, 1.9), 0.0, 1.0))
+    drawn = float(np.clip(rng.beta(1.3, 1.9), 0.0, 1.0))
+    place = drawn if place is None else place
     at = place * (len(_TONES) - 1)
     k = min(int(at), len(_TONES) - 2)
     low, high = np.array(linear(_TONES[k])), np.array(linear(_TONES[k + 1]))
@@ -120,8 +121,9 @@ def _style(rng: np.random.Generator, gender: str, age: float, dark: float) -> st
 
 
 def draw_person_look(
-    rng: np.random.Generator, role: str, gender: str, age: float, outfit: str | None = None
-) -> PersonLook:
+    rng: np.random.Generator, role: str, gender: str, age: float, outfit: str | None = None,
+    tone: float | None = None,
+) -> PersonLook:  # fmt: skip
     """Draw one person's appearance.
 
     Args:
@@ -130,8 +132,9 @@ def draw_person_look(
         gender: "female" or "male".
         age: years.
         outfit: forces the kind of clothes.
+        tone: forces the skin's tone, 0 lightest .. 1 darkest.
     """
-    skin, dark = _tone(rng)
+    skin, dark = _tone(rng, tone)
     hair = _hair_colour(rng, age, dark)
     if outfit is None:
         wardrobe = {"staff": ("scrubs",), "patient": ("gown", "pyjamas", "everyday", "everyday")}
