@@ -24,10 +24,10 @@ def armchair(cover: Material = P.LEATHER_TEAL, legs: Material = P.WOOD_BEECH) ->
     ]
     back = join([cushion((0.54, 0.13, 0.64), (0, 0, 0.33), 0.035, 0.05, 8), box((0.60, 0.07, 0.78), (0, -0.07, 0.31), 0.03, 3),
                  cushion((0.40, 0.07, 0.17), (0, 0.075, 0.545), 0.018, 0.03, 6)])
-    soft.append(back.turned("x", 7).moved(0, -0.285, 0.375))
+    soft.append(back.turned("x", 5).moved(0, -0.255, 0.375))
     for side in (-1, 1):
         ear = box((0.05, 0.15, 0.34), (side * 0.295, 0.01, 0.44), 0.024, 3)
-        soft.append(ear.turned("x", 7).moved(0, -0.285, 0.375))
+        soft.append(ear.turned("x", 5).moved(0, -0.255, 0.375))
         soft.append(box((0.075, 0.60, 0.40), (side * 0.325, 0.03, 0.42), 0.03, 3, 2))
     wood: list[Shape] = [_legs((-0.30, 0.30), (-0.30, 0.31), 0.22, 0.022, 0.015)]
     for side in (-1, 1):

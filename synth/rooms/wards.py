@@ -115,7 +115,7 @@ def ward_02() -> Plan:
         _at("iv_pole", (5.62, 4.28), mobility.iv_pole(), 180), _on(floor, "mirror", 3, d - 1.75, sanitary.mirror()),
         _on(floor, "dispensers", 3, d - 1.75, sanitary.dispensers()), _at("jug_1", (2.36, 4.35, 0.72), D.water_jug(0)),
         _at("vase", (3.90, 4.38, 0.72), D.vase(0)), _on(floor, "clock", 0, 2.75, D.clock(2.0)),
-        _on(floor, "board", 0, 5.35, D.board(1.0, 0.7, 1.6)), _on(floor, "switch", 0, 2.78, D.switch()),
+        _on(floor, "switch", 0, 2.78, D.switch()),
         _on(floor, "call_cord_1", 2, w - 2.5, D.call_cord(1.3)), _on(floor, "call_cord_2", 2, w - 3.8, D.call_cord(1.3)),
         _on(floor, "picture", 3, d - 3.4, D.picture(0.7, 0.5, 1.6, P.ART_FIELD)), _at("bin", (0.25, 2.3), D.bin()),
     )
@@ -201,14 +201,14 @@ def ward_05() -> Plan:
         Item("chair_2", seating.chair(P.FABRIC_BLUE), (5.5, 4.48), 180.0),
         Item("chair_3", seating.chair(P.FABRIC_BLUE), (4.55, 3.65), -80.0),
         Item("chair_4", seating.chair(P.FABRIC_BLUE), (6.4, 3.6), 90.0),
-        against(floor, 1, 1.9, storage.wardrobe(1.2, P.WOOD_BEECH), "wardrobe_1"),
+        against(floor, 3, d - 0.62, storage.wardrobe(0.9, P.WOOD_BEECH), "wardrobe_1"),
         against(floor, 0, 3.4, openings.door(1.1, P.WOOD_BEECH, glazed=True), "door_1", 0.0),
         Item("walker_1", mobility.rollator(P.BLUE_METAL), (2.05, 0.62), 0.0),
         Item("wheelchair_1", mobility.wheelchair(P.RED_METAL), (5.1, 0.75), 10.0),
     )
     decor = (
         *_window(floor, holes[0], "1", P.CURTAIN_SAND, long=False), *_window(floor, holes[1], "2", P.CURTAIN_SAND, long=False),
-        *_panels(h, ((1.8, 2.8), (5.3, 2.8)), 90.0), _on(floor, "tv", 0, 1.25, D.television(1.2, 1.6)),
+        *_panels(h, ((1.8, 2.8), (5.3, 2.8)), 90.0), _on(floor, "tv", 0, 1.45, D.television(1.1, 1.6)),
         _at("vase", (1.65, 3.4, 0.45), D.vase(0)), _at("jug", (5.6, 3.75, 0.74), D.water_jug(0)), _at("books", (5.3, 3.3, 0.74), D.books(0, 3)),
         _at("plant_1", (0.42, 5.2), D.plant(1.25)), _at("plant_2", (6.65, 5.2), D.plant(1.1)), _at("floor_lamp", (0.35, 4.55), D.floor_lamp()),
         _on(floor, "picture_1", 3, d - 2.95, D.picture(0.8, 0.55, 1.6, P.ART_SEA)), _on(floor, "picture_2", 3, d - 3.95, D.picture(0.5, 0.55, 1.6, P.ART_SUNSET)),
@@ -217,7 +217,7 @@ def ward_05() -> Plan:
     )
     return Plan("ward_05", "lounge", "Day room with sofa, armchairs, television and a dining table.",
                 floor, h, P.PLANKS_BEECH, (P.WALL, P.WALL, P.WALL_SAND, P.WALL_TERRA), holes, items, decor,
-                _views(w, d, h, (6.82, 0.18), (0.2, 0.2), (3.2, 3.4), 98.0, 92.0), SOURCES)
+                _views(w, d, h, (6.82, 0.18), (2.62, 0.16), (3.2, 3.4), 98.0, 92.0), SOURCES)
 
 
 def ward_06() -> Plan:
@@ -245,7 +245,7 @@ def ward_06() -> Plan:
         _at("plant", (0.32, 8.05), D.plant(1.2)), _on(floor, "clock", 0, w / 2, D.clock(2.1)),
     )
     views = (
-        View("corner", "pinhole", (2.44, 0.16, 2.4), (1.05, 4.3, 0.7), 92.0),
+        View("corner", "pinhole", (1.95, 0.14, 2.4), (1.2, 4.3, 0.55), 92.0),
         View("door", "brown_conrady", (0.16, 8.84, 2.4), (1.5, 4.6, 0.7), 86.0, BARREL),
         View("ceiling", "fisheye", (w / 2, 4.5, h - 0.06), (w / 2, 4.5, 0.0), 186.0, (0.0, 0.0, 0.0, 0.0)),
     )
