@@ -14,7 +14,7 @@ from synth.skeleton import JOINT, forward_kinematics
 
 SIDES = ("left", "right")
 # A sole point comes to stand below the first speed and leaves above the second (m/s, so that fps does not matter).
-LAND_SPEED, LEAVE_SPEED = 0.2, 0.4
+LAND_SPEED, LEAVE_SPEED = 0.15, 0.3
 NEAR_FLOOR = 0.035  # metres; a transferred foot may hover or sink by this much where it stands
 FLAT = 0.3  # cosine: a foot whose sole faces sideways or up (kneeling, lying) stands on nothing
 SHORTEST = 0.12  # seconds a point stands at least
@@ -81,12 +81,16 @@ def plant(body: BodyModel, betas: np.ndarray, rotmats: np.ndarray, transl: np.nd
     for n, path in enumerate(where):
         low = (path[:, 2] < NEAR_FLOOR) & (upright[n] > FLAT)
         speed = np.linalg.norm(np.gradient(path, axis=0), axis=1) * fps if len(path) > 1 else np.zeros(len(path))
-        for start, end in runs(low & (speed < LEAVE_SPEED)):
-            if speed[start:end].min() > LAND_SPEED or end - start < SHORTEST * fps:
+        stands = low & (speed < LEAVE_SPEED)
+        for start, end in runs(stands):
+            whole = path[start:end, :2]
+            if np.linalg.norm(whole - np.median(whole, axis=0), axis=1).max() > DRIFT:
+                stands[start:end] &= speed[start:end] < LAND_SPEED  # it slides: it stands where it rests
+        for start, end in runs(stands):
+            if end - start < SHORTEST * fps or speed[start:end].min() > LAND_SPEED:
                 continue
-            slow = slice(start, end)
-            place = np.median(path[slow][speed[slow] <= LAND_SPEED], axis=0)
-            stays = np.linalg.norm((path[slow] - place)[:, :2], axis=1) < DRIFT
-            planted[n, slow] = stays
-            anchor[n, slow, :2] = place[:2]
+            rests = path[start:end][speed[start:end] <= LAND_SPEED]
+            place = np.median(rests, axis=0)
+            planted[n, start:end] = np.linalg.norm((path[start:end] - place)[:, :2], axis=1) < DRIFT
+            anchor[n, start:end, :2] = place[:2]
     return Planting(ids, offsets, planted, anchor)

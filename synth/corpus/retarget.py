@@ -130,10 +130,10 @@ def refine(
     return turned[0].double().numpy(), moved[0].double().numpy()
 
 
-def surface_points(body: BodyModel, betas: np.ndarray, count: int = 140) -> tuple[np.ndarray, np.ndarray]:
+def surface_points(body: BodyModel, betas: np.ndarray, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
     """Joints [N] and offsets [N, 3] of skin points spread evenly over the body, each moved by nearly one joint only."""
     used = np.unique(body.faces)
-    rigid = used[body.weights[used].max(1) > 0.8]
+    rigid = used[body.weights[used].max(1) > 0.6]
     vertices = body.shaped(betas)[rigid]
     # Both toe tips first: they are what a swinging foot drags through the floor.
     chosen = [int((vertices[:, 2] - 0.3 * vertices[:, 1] + 1e3 * (side * vertices[:, 0] < 0)).argmax()) for side in (1, -1)]

@@ -1,0 +1,326 @@
+"""Put a motion into a room: on the room's furniture where it uses some, else in free space, never through anything.
+
+    placed = place(entry.load(), room, rng)
+    adapt(placed.motion, placed.stage_map, betas, body, room)
+
+Many rigid placements are tried and scored by how much of the motion keeps clear of walls and furniture; one of the good
+ones is drawn. A walk too long for the room is bent along a curve or, failing that, cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from synth.body import BodyModel, load_body
+from synth.errors import CareSynthError
+from synth.interaction import Interaction
+from synth.room import Box, Furniture, Room, furniture_from_json
+from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
+from synth.skeleton import JOINT, facing_yaw, forward_kinematics
+
+# What may stand for a stage's furniture, the best first.
+STANDS_FOR: dict[str, tuple[str, ...]] = {
+    "chair": ("chair", "armchair", "sofa", "wheelchair", "toilet"),
+    "armchair": ("armchair", "chair", "sofa", "wheelchair", "toilet"),
+    "sofa": ("sofa", "armchair", "chair"),
+    "wheelchair": ("wheelchair", "armchair", "chair"),
+    "toilet": ("toilet", "chair", "armchair"),
+    "bed": ("bed",),
+    "walker": ("walker",),
+}
+# Joints that must keep clear and the radius of the flesh about them, metres.
+_RADII = {
+    "pelvis": 0.17, "left_knee": 0.08, "right_knee": 0.08, "left_ankle": 0.07, "right_ankle": 0.07, "left_foot": 0.08,
+    "right_foot": 0.08, "spine3": 0.15, "head": 0.12, "left_elbow": 0.06, "right_elbow": 0.06, "left_hand": 0.06,
+    "right_hand": 0.06,
+}  # fmt: skip
+STRIDE = 0.15  # seconds between the frames that are tested
+TRIES = 700  # random placements in free space
+BENDS = (0.45, -0.45, 0.8, -0.8)  # radians of turn a metre walked
+LEAST_SECONDS = 2.0  # a motion cut shorter than this shows nothing
+SLACK = 0.02  # metres a joint's sphere may reach into something; the later fit moves it out
+
+
+class NoPlace(CareSynthError):
+    """A motion does not fit into a room."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a motion goes.
+
+    Attributes:
+        motion: the motion in the room's frame, its stage moved along; perhaps cut or bent.
+        stage_map: id of the stage's furniture -> the room's piece that takes its place.
+        rotation, translation: the rigid move [3, 3], [3] from the motion's own frame (before any bend).
+        clearance: metres between the body and the nearest obstacle (negative: the fit has to push it out).
+        cut: seconds (start, end) of the original motion that are kept.
+        bend: radians of turn a metre walked that were added.
+    """
+
+    motion: Interaction
+    stage_map: dict[str, Furniture]
+    rotation: Array
+    translation: Array
+    clearance: float
+    cut: tuple[float, float]
+    bend: float = 0.0
+
+
+def place(motion: Interaction, room: Room, rng: np.random.Generator, body: BodyModel | None = None) -> Placement:
+    """Draw a placement of a library motion in a room.
+
+    Raises:
+        NoPlace: the room lacks the furniture, or nothing fits; the message says which.
+    """
+    model = body or load_body()
+    tracks = _Tracks.of(motion, model)
+    stage = [furniture_from_json(item, "stage", "stage") for item in motion.meta.stage]
+    used = [piece for piece in stage if piece.seat_height is not None]
+    if used:
+        return _on_furniture(motion, tracks, used[0], room, rng)
+    return _in_free_space(motion, tracks, room, rng, model)
+
+
+@dataclass(frozen=True)
+class _Tracks:
+    """What is tested: points [P, T', K, 3] with radius [K], their frames [T'], pelvis [P, T, 3] and J0 [P, 3]."""
+
+    points: Array
+    radius: Array
+    frames: np.ndarray
+    pelvis: Array
+    rest_pelvis: Array
+
+    @staticmethod
+    def of(motion: Interaction, body: BodyModel) -> _Tracks:
+        rest = np.asarray(body.rest_joints(motion.betas), float)
+        joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
+        frames = np.unique(np.append(np.arange(0, motion.frames, max(1, round(STRIDE * motion.fps))), motion.frames - 1))
+        ids = [JOINT[name] for name in _RADII]
+        return _Tracks(joints[:, frames][:, :, ids], np.array(list(_RADII.values())), frames, joints[:, :, 0], rest[:, 0])
+
+
+def clearance(room: Room, points: Array, radius: Array, ignore: Iterable[str] = ()) -> Array:
+    """Metres from spheres [..., K] at points [..., K, 3] to the nearest wall or solid; negative inside one."""
+    start, end = np.asarray(room.floor, float), np.roll(np.asarray(room.floor, float), -1, 0)
+    along = end - start
+    flat = points[..., :2]
+    # to the walls
+    share = ((flat[..., None, :] - start) * along).sum(-1) / (along**2).sum(-1)
+    nearest = start + np.clip(share, 0, 1)[..., None] * along
+    away = np.linalg.norm(flat[..., None, :] - nearest, axis=-1).min(-1)
+    distance = np.where(room.contains(flat), away, -away)
+    skipped = set(ignore)
+    for piece in room.furniture:
+        if piece.id in skipped:
+            continue
+        for solid in piece.world_solids():
+            distance = np.minimum(distance, _to_box(points, solid))
+    return distance - radius
+
+
+def _to_box(points: Array, box: Box) -> Array:
+    beyond = np.abs(box.to_local(points)) - np.asarray(box.size) / 2
+    outside = np.linalg.norm(np.maximum(beyond, 0.0), axis=-1)
+    return outside + np.minimum(beyond.max(-1), 0.0)
+
+
+def _moved(points: Array, yaw: float, shift: Array) -> Array:
+    return points @ yaw_matrix(yaw).T + shift
+
+
+def _on_furniture(motion: Interaction, tracks: _Tracks, stage: Furniture, room: Room, rng: np.random.Generator) -> Placement:
+    classes = STANDS_FOR.get(stage.cls, (stage.cls,))
+    pieces = [piece for cls in classes for piece in room.of_class(cls)]
+    if not pieces:
+        has = ", ".join(sorted({piece.cls for piece in room.furniture})) or "nothing"
+        raise NoPlace(f"{room.name}: the motion needs a {stage.cls} ({' or '.join(classes)}); the room has {has}")
+    sitter, pelvis, side = _sitter(motion, tracks, stage)
+    others = [p for p in range(motion.people) if p != sitter]
+    options: list[tuple[float, float, float, Array, Furniture]] = []
+    for piece in pieces:
+        for axis, slide in _sides(piece, side[2]):
+            for _ in range(5 if slide > 0.05 else 1):
+                yaw, shift = _seat_move(stage, side, pelvis, piece, axis, float(rng.uniform(-slide, slide)))
+                points = _moved(tracks.points, yaw, shift)
+                clear = clearance(room, points, tracks.radius, ignore=(piece.id,))
+                if others:  # the helper must not stand in the seat either
+                    solids = [_to_box(points[others], solid) for solid in piece.world_solids()]
+                    depth = np.min(solids, axis=0) - tracks.radius
+                    clear[others] = np.minimum(clear[others], depth + 0.05)
+                # Short of touching nothing at all, the share of the motion that does counts, and how deep it goes.
+                free = float((clear.min((0, 2)) > -SLACK).mean())
+                rank = 0.15 * classes.index(piece.cls)
+                options.append((free - rank, float(clear.min()), yaw, shift, piece))
+    fitting = [o for o in options if o[1] > -0.08]
+    if not fitting:
+        best = max(options, key=lambda o: o[1])
+        raise NoPlace(
+            f"{room.name}: no room for the motion at {', '.join(p.id for p in pieces)}; "
+            f"the best try ({best[4].id}) goes {-best[1]:.2f} m into walls or furniture"
+        )
+    score, worst, yaw, shift, piece = _draw(fitting, rng)
+    moved = motion.transform(yaw_matrix(yaw), shift, tracks.rest_pelvis)
+    return Placement(moved, {stage.id: piece}, yaw_matrix(yaw), shift, worst, (0.0, motion.seconds))
+
+
+def _draw(options: list, rng: np.random.Generator, temperature: float = 0.08):
+    """One of the options, the better ones (first element) more often."""
+    scores = np.array([option[0] for option in options])
+    weights = np.exp((scores - scores.max()) / temperature)
+    return options[int(rng.choice(len(options), p=weights / weights.sum()))]
+
+
+def _sitter(motion: Interaction, tracks: _Tracks, stage: Furniture) -> tuple[int, Array, tuple[float, float, bool]]:
+    """Who uses the stage's seat, where their pelvis is [3], and (direction they face, metres to the edge ahead, lies)."""
+    person, frame = 0, motion.frames // 2
+    for contact in motion.meta.contacts:
+        if contact.target.get("object") == stage.id and contact.part == "pelvis":
+            person = contact.person
+            frame = int(np.clip(round(0.5 * (contact.start + contact.end) * motion.fps), 0, motion.frames - 1))
+            break
+    pelvis = tracks.pelvis[person, frame]
+    orient = axis_angle_to_matrix(motion.global_orient[person])
+    lies = bool((np.abs(orient[:, 2, 1]) < 0.35).any())
+    # Which side of the seat they sit on: the seat's own axis nearest to where they look.
+    yaw = float(facing_yaw(orient[frame]))
+    quarter = round((yaw - stage.box.yaw) / (np.pi / 2))
+    facing = stage.box.yaw + quarter * np.pi / 2
+    return person, pelvis, (facing, _edge(stage, pelvis, facing), lies)
+
+
+def _edge(piece: Furniture, point: Array, facing: float) -> float:
+    """Metres from a point to the seat's edge in the direction `facing`."""
+    surface = piece.seat or Box(np.zeros(3), piece.box.size)
+    local = piece.box.to_local(np.array([point[0], point[1], piece.box.center[2]])) - surface.center
+    ahead = yaw_matrix(facing - piece.box.yaw)[:2, 0]
+    half = np.abs(ahead) @ np.asarray(surface.size)[:2] / 2
+    return float(half - local[:2] @ ahead)
+
+
+def _sides(piece: Furniture, lies: bool) -> list[tuple[float, float]]:
+    """Directions (radians in the piece's frame) a sitter may face there, and how far to either side they may move."""
+    surface = np.asarray((piece.seat or Box(np.zeros(3), piece.box.size)).size)
+    if piece.cls == "bed":
+        slide = 0.0 if lies else max(0.0, surface[1] / 2 - 0.35)
+        return [(0.0, slide), (np.pi, slide)]
+    return [(np.pi / 2, max(0.0, surface[0] / 2 - 0.3))]
+
+
+def _seat_move(
+    stage: Furniture, side: tuple[float, float, bool], pelvis: Array, piece: Furniture, axis: float, slide: float
+) -> tuple[float, Array]:
+    """Yaw and shift that put the sitter at the same distance from the real seat's edge, `slide` metres off its middle."""
+    facing, edge, lies = side
+    target = piece.box.yaw + axis
+    yaw = target - facing
+    ahead = np.array([np.cos(target), np.sin(target)])
+    surface = piece.seat or Box(np.zeros(3), piece.box.size)
+    local_ahead = yaw_matrix(axis)[:2, 0]
+    half = np.abs(local_ahead) @ np.asarray(surface.size)[:2] / 2
+    middle = piece.box.to_world(np.asarray(surface.center, float))[:2]
+    across = np.array([-ahead[1], ahead[0]])
+    if lies:  # a bed's ends matter to who lies on it: keep the place along it
+        stage_surface = stage.seat or Box(np.zeros(3), stage.box.size)
+        old_middle = stage.box.to_world(np.asarray(stage_surface.center, float))[:2]
+        old_across = np.array([-np.sin(facing), np.cos(facing)])
+        slide = float((pelvis[:2] - old_middle) @ old_across)
+    where = middle + ahead * (half - edge) + across * slide
+    turned = yaw_matrix(yaw) @ pelvis
+    return yaw, np.array([where[0] - turned[0], where[1] - turned[1], 0.0])
+
+
+def _in_free_space(
+    motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator, body: BodyModel
+) -> Placement:
+    options = _free_options(motion, tracks, room, rng)
+    if (not options or max(o[1] for o in options) < 0.98) and _walks(motion, tracks):
+        for bend in BENDS:
+            bent = bend_path(motion, body, bend)
+            options += [(*o[:-1], bend) for o in _free_options(bent, _Tracks.of(bent, body), room, rng)]
+    if not options:
+        raise NoPlace(f"{room.name}: no free floor for {LEAST_SECONDS:g} s of the motion ({motion.meta.text!r})")
+    # A bend costs a little, a cut as much as it takes away.
+    scored = [(o[1] - 0.05 * abs(o[6]) + 0.2 * min(o[2], 0.3), *o[1:]) for o in options]
+    _, _, clear, cut, yaw, shift, bend = _draw(scored, rng)
+    chosen = bend_path(motion, body, bend) if bend else motion
+    if cut != (0, motion.frames):
+        chosen = chosen.window(cut[0] / motion.fps, cut[1] / motion.fps)
+    moved = chosen.transform(yaw_matrix(yaw), shift, tracks.rest_pelvis)
+    seconds = (cut[0] / motion.fps, cut[1] / motion.fps)
+    return Placement(moved, {}, yaw_matrix(yaw), shift, clear, seconds, bend)
+
+
+def _free_options(motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator) -> list[tuple]:
+    """(score, kept share, clearance, kept frames, yaw, shift, bend) of the placements that keep enough of the motion."""
+    low, high = room.floor.min(0), room.floor.max(0)
+    middle = tracks.pelvis[..., :2].reshape(-1, 2)
+    middle = (middle.min(0) + middle.max(0)) / 2
+    yaws = rng.uniform(-np.pi, np.pi, TRIES)
+    spots = rng.uniform(low, high, (TRIES, 2))
+    core = motion.meta.core or (0.0, motion.seconds)
+    least = min(motion.seconds, max(LEAST_SECONDS, 0.5 * motion.seconds))
+    pelvis = tracks.points[:, :, :1]
+    rough = []
+    for k in range(TRIES):
+        turn = yaw_matrix(yaws[k])
+        shift = np.append(spots[k] - turn[:2, :2] @ middle, 0.0)
+        clear = clearance(room, _moved(pelvis, yaws[k], shift), tracks.radius[:1])[..., 0].min(0)
+        rough.append((float((clear > 0).mean()), float(clear.min()), k, shift))
+    rough.sort(key=lambda item: (-item[0], -item[1]))
+    options = []
+    for _, _, k, shift in rough[:40]:
+        clear = clearance(room, _moved(tracks.points, yaws[k], shift), tracks.radius).min((0, 2))
+        first, last = _longest(clear > -SLACK)
+        if last <= first:
+            continue
+        begin, end = int(tracks.frames[first]), int(tracks.frames[last - 1]) + 1
+        whole = core == (0.0, motion.seconds) or (begin / motion.fps <= core[0] and end / motion.fps >= core[1])
+        if (end - begin) / motion.fps + 1e-6 < least or not whole:
+            continue
+        share = (end - begin) / motion.frames
+        options.append((share, share, float(clear[first:last].min()), (begin, end), float(yaws[k]), shift, 0.0))
+    return options
+
+
+def _longest(flags: np.ndarray) -> tuple[int, int]:
+    """[start, end) of the longest stretch of True; (0, 0) if there is none."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
+    if not len(edges):
+        return 0, 0
+    best = int(np.argmax(edges[1::2] - edges[::2]))
+    return int(edges[2 * best]), int(edges[2 * best + 1])
+
+
+def _walks(motion: Interaction, tracks: _Tracks) -> bool:
+    """Whether bending the path makes sense: one person who goes somewhere on foot."""
+    if motion.people != 1:
+        return False
+    path = tracks.pelvis[0]
+    return bool(np.linalg.norm(path[-1, :2] - path[0, :2]) > 1.2 and path[:, 2].min() > 0.6)
+
+
+def bend_path(motion: Interaction, body: BodyModel, bend: float) -> Interaction:
+    """A walk along a curve: `bend` radians of left turn for every metre the pelvis goes.
+
+    The turn is spread evenly over the way, so a standing foot turns a little with the body; whoever fits the motion to
+    the room afterwards locks it again.
+    """
+    rest = np.asarray(body.rest_joints(motion.betas[0]), float)
+    orient = axis_angle_to_matrix(motion.global_orient[0])
+    pelvis = rest[0] + motion.transl[0]
+    steps = np.diff(pelvis[:, :2], axis=0)
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(steps, axis=1))])
+    turns = yaw_matrix(bend * length)
+    way = np.einsum("tij,tj->ti", turns[:-1, :2, :2], steps)
+    moved = pelvis.copy()
+    moved[:, :2] = pelvis[0, :2] + np.concatenate([np.zeros((1, 2)), np.cumsum(way, axis=0)])
+    return replace(
+        motion,
+        transl=(moved - rest[0])[None].astype(np.float32),
+        global_orient=matrix_to_axis_angle(turns @ orient)[None].astype(np.float32),
+    )
