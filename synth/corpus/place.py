@@ -9,7 +9,7 @@ ones is drawn. A walk too long for the room is bent along a curve or, failing th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,8 +37,8 @@ _RADII = {
     "right_foot": 0.08, "spine3": 0.15, "head": 0.12, "left_elbow": 0.06, "right_elbow": 0.06, "left_hand": 0.06,
     "right_hand": 0.06,
 }  # fmt: skip
-STRIDE = 0.15  # seconds between the frames that are tested
-TRIES = 700  # random placements in free space
+STRIDE = 0.2  # seconds between the frames that are tested
+TRIES = 240  # random placements in free space
 BENDS = (0.45, -0.45, 0.8, -0.8)  # radians of turn a metre walked
 LEAST_SECONDS = 2.0  # a motion cut shorter than this shows nothing
 SLACK = 0.02  # metres a joint's sphere may reach into something; the later fit moves it out
@@ -115,18 +115,29 @@ def clearance(room: Room, points: Array, radius: Array, ignore: Iterable[str] = 
     away = np.linalg.norm(flat[..., None, :] - nearest, axis=-1).min(-1)
     distance = np.where(room.contains(flat), away, -away)
     skipped = set(ignore)
-    for piece in room.furniture:
-        if piece.id in skipped:
-            continue
-        for solid in piece.world_solids():
-            distance = np.minimum(distance, _to_box(points, solid))
+    solids = [solid for piece in room.furniture if piece.id not in skipped for solid in piece.world_solids()]
+    if solids:
+        distance = np.minimum(distance, to_boxes(points, solids))
     return distance - radius
 
 
-def _to_box(points: Array, box: Box) -> Array:
-    beyond = np.abs(box.to_local(points)) - np.asarray(box.size) / 2
-    outside = np.linalg.norm(np.maximum(beyond, 0.0), axis=-1)
-    return outside + np.minimum(beyond.max(-1), 0.0)
+def to_boxes(points: Array, boxes: Sequence[Box]) -> Array:
+    """Metres from points [..., 3] to the nearest of some boxes; negative inside one."""
+    center = np.array([box.center for box in boxes])
+    half = np.array([box.size for box in boxes]) / 2
+    yaw = np.array([box.yaw for box in boxes])
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    flat = points.reshape(-1, 3)
+    nearest = np.empty(len(flat))
+    for start in range(0, len(flat), 4096):  # all pairs of a chunk at once, in bounded memory
+        off = flat[start : start + 4096, None] - center
+        x = np.abs(cosine * off[..., 0] + sine * off[..., 1]) - half[:, 0]
+        y = np.abs(cosine * off[..., 1] - sine * off[..., 0]) - half[:, 1]
+        z = np.abs(off[..., 2]) - half[:, 2]
+        outside = np.sqrt(np.maximum(x, 0) ** 2 + np.maximum(y, 0) ** 2 + np.maximum(z, 0) ** 2)
+        inside = np.minimum(np.maximum(np.maximum(x, y), z), 0.0)
+        nearest[start : start + 4096] = (outside + inside).min(1)
+    return nearest.reshape(points.shape[:-1])
 
 
 def _moved(points: Array, yaw: float, shift: Array) -> Array:
@@ -149,8 +160,7 @@ def _on_furniture(motion: Interaction, tracks: _Tracks, stage: Furniture, room: 
                 points = _moved(tracks.points, yaw, shift)
                 clear = clearance(room, points, tracks.radius, ignore=(piece.id,))
                 if others:  # the helper must not stand in the seat either
-                    solids = [_to_box(points[others], solid) for solid in piece.world_solids()]
-                    depth = np.min(solids, axis=0) - tracks.radius
+                    depth = to_boxes(points[others], piece.world_solids()) - tracks.radius
                     clear[others] = np.minimum(clear[others], depth + 0.05)
                 # Short of touching nothing at all, the share of the motion that does counts, and how deep it goes.
                 free = float((clear.min((0, 2)) > -SLACK).mean())
@@ -265,15 +275,14 @@ def _free_options(motion: Interaction, tracks: _Tracks, room: Room, rng: np.rand
     core = motion.meta.core or (0.0, motion.seconds)
     least = min(motion.seconds, max(LEAST_SECONDS, 0.5 * motion.seconds))
     pelvis = tracks.points[:, :, :1]
-    rough = []
-    for k in range(TRIES):
-        turn = yaw_matrix(yaws[k])
-        shift = np.append(spots[k] - turn[:2, :2] @ middle, 0.0)
-        clear = clearance(room, _moved(pelvis, yaws[k], shift), tracks.radius[:1])[..., 0].min(0)
-        rough.append((float((clear > 0).mean()), float(clear.min()), k, shift))
+    turns = yaw_matrix(yaws)
+    shifts = np.concatenate([spots - np.einsum("kij,j->ki", turns[:, :2, :2], middle), np.zeros((TRIES, 1))], -1)
+    ways = np.einsum("kij,ptnj->kptni", turns, pelvis[:, ::2]) + shifts[:, None, None, None]
+    clear = clearance(room, ways, tracks.radius[:1]).min((1, 3))
+    rough = [(float((c > 0).mean()), float(c.min()), k, shifts[k]) for k, c in enumerate(clear)]
     rough.sort(key=lambda item: (-item[0], -item[1]))
     options = []
-    for _, _, k, shift in rough[:40]:
+    for _, _, k, shift in rough[:24]:
         clear = clearance(room, _moved(tracks.points, yaws[k], shift), tracks.radius).min((0, 2))
         first, last = _longest(clear > -SLACK)
         if last <= first:
