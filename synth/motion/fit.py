@@ -14,7 +14,8 @@ motion finer than the kernel is kept. The answer is the mode of the posterior: s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -169,8 +170,24 @@ def fit(problem: Problem, steps: int = 60, memory: int = 14, tolerance: float = 
         tolerance: stop when ten steps lower the cost by less than this share.
 
     Returns:
-        transl [P, T, 3], rotmats [P, T, 24, 3, 3], report. Deterministic on a fixed number of threads.
+        transl [P, T, 3], rotmats [P, T, 24, 3, 3], report. Deterministic.
     """
+    with one_thread():
+        return _fit(problem, steps, memory, tolerance)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread inside: the tensors are too small to share out, and sums keep their order, hence their bytes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(problem: Problem, steps: int, memory: int, tolerance: float) -> tuple[Tensor, Tensor, Report]:
     space = _Parametrisation(problem)
 
     def cost_of(z: Tensor) -> Tensor:
