@@ -15,9 +15,24 @@ SMALLEST = 0.004  # metres below which a triangle is not split further
 ROUNDS = 14
 
 
-def rasterise(camera: Camera, triangles: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles [N, 3, 3] in world metres with ids [N] to ids [H, W] (0: nothing) and depth [H, W] (inf)."""
-    uv, depth, number = _split(camera, np.asarray(triangles, dtype=float), np.asarray(ids))
+def rasterise(
+    camera: Camera, triangles: np.ndarray, ids: np.ndarray, window: np.ndarray | None = None, reach: float = np.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each pixel's centre sees.
+
+    Args:
+        camera: any model.
+        triangles: [N, 3, 3] world metres.
+        ids: [N].
+        window: x0, y0, x1, y1: only these pixels are asked for; the whole image by default.
+        reach: metres beyond which nothing matters.
+
+    Returns:
+        ids [H, W] (0: nothing) and depth [H, W] (inf: nothing).
+    """
+    full = np.array([0, 0, camera.width - 1, camera.height - 1])
+    cone = _cone(camera, full if window is None else window)
+    uv, depth, number = _split(camera, np.asarray(triangles, dtype=float), np.asarray(ids), cone, reach)
     pixel, near, who = _cover(camera, uv, depth, number)
     order = np.lexsort((near, pixel))
     first = order[np.unique(pixel[order], return_index=True)[1]]
@@ -28,24 +43,37 @@ def rasterise(camera: Camera, triangles: np.ndarray, ids: np.ndarray) -> tuple[n
     return seen.reshape(shape), distance.reshape(shape)
 
 
-def _split(camera: Camera, triangles: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cone(camera: Camera, window: np.ndarray) -> tuple[np.ndarray, float]:
+    """A cone of directions that holds the window: axis and half-angle."""
+    x, y = np.meshgrid(np.linspace(window[0], window[2], 40), np.linspace(window[1], window[3], 40))
+    rays = camera.unproject(np.stack([x, y], -1).reshape(-1, 2))[1]
+    rays = rays[np.isfinite(rays).all(-1)]
+    axis = rays.mean(0) / np.linalg.norm(rays.mean(0))
+    return axis, float(np.arccos(np.clip(rays @ axis, -1, 1)).max()) + 0.02
+
+
+def _split(
+    camera: Camera, triangles: np.ndarray, ids: np.ndarray, cone: tuple[np.ndarray, float], reach: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    axis, half = cone
     done_uv, done_depth, done_ids = [], [], []
-    size = np.array([camera.width, camera.height])
     for turn in range(ROUNDS):
+        centre = triangles.mean(1) - camera.position
+        radius = np.linalg.norm(triangles - triangles.mean(1, keepdims=True), axis=-1).max(1)
+        far = np.linalg.norm(centre, axis=-1)
+        angle = np.arccos(np.clip(centre @ axis / np.maximum(far, 1e-9), -1, 1))
+        near = (angle <= half + np.arcsin(np.clip(radius / np.maximum(far, 1e-9), 0, 1))) | (radius >= far)
+        near &= far - radius <= reach
+        triangles, ids, radius = triangles[near], ids[near], radius[near]
         uv, depth, valid = camera.project(triangles)
-        some, all_valid = valid.any(1), valid.all(1)
+        whole = valid.all(1)
         edge = np.linalg.norm(uv - np.roll(uv, 1, axis=1), axis=-1).max(1)
-        world = np.linalg.norm(triangles - np.roll(triangles, 1, axis=1), axis=-1).max(1)
-        margin = np.where(np.isfinite(edge), edge, 0)[:, None]  # a curved edge may bulge into the image
-        with np.errstate(invalid="ignore"):
-            off = ((uv.max(1) < -1 - margin) | (uv.min(1) > size + margin)).any(1) & all_valid
-        # a triangle whose corners are all unseen may still reach into view if it is large
-        large = (world > SMALLEST) & (~all_valid | (edge > LARGEST)) & ~off & (some | (world > 0.05))
-        keep = all_valid & ~off & ~large if turn < ROUNDS - 1 else all_valid & ~off
+        large = (radius > SMALLEST) & (~whole | (edge > LARGEST)) & (turn < ROUNDS - 1)
+        keep = whole & ~large
         done_uv.append(uv[keep])
         done_depth.append(depth[keep])
         done_ids.append(ids[keep])
-        if not large.any() or turn == ROUNDS - 1:
+        if not large.any():
             break
         a, b, c = triangles[large].transpose(1, 0, 2)
         ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2

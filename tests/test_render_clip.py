@@ -21,7 +21,8 @@ from synth.files import write_json, write_npz
 
 JOB = JobSettings("ward_03", ("help up",), 1, 7, 4.0, 10.0, 320, 240)
 INFO = {
-    "prompt": "help up", "class": "help_up_from_bed", "room": "ward_03", "camera": {"name": "door", "width": 64, "height": 48},
+    "prompt": "help up", "class": "help_up_from_bed", "room": "ward_03",
+    "camera": {"name": "door", "width": 64, "height": 48},
     "light": "day", "people": [{"role": "staff"}], "segments": [{"label": "walk"}], "frames": 2, "fps": 10.0,
     "seed": {"job": 7, "take": 0}, "warning": None,
 }  # fmt: skip
@@ -75,9 +76,13 @@ def test_a_damaged_clip_is_none(tmp_path, damage):
 
 
 def test_nothing_stays_of_a_clip_that_failed(tmp_path):
-    with pytest.raises(RuntimeError), new_clip(tmp_path, "000000_door") as work:
-        (work / "video.mp4").write_bytes(b"half")
-        raise RuntimeError
+    def fail():
+        with new_clip(tmp_path, "000000_door") as work:
+            (work / "video.mp4").write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 

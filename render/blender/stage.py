@@ -19,6 +19,8 @@ from synth.camera import Camera
 from synth.gltf import SceneMesh
 from synth.room import Room
 
+SEE_THROUGH = 0.5  # of alpha: Cycles' ids look through surfaces that are clearer
+
 
 class Stage:
     """Everything Blender holds for one clip. Making a new one drops the one before.
@@ -46,7 +48,9 @@ class Stage:
     ) -> None:
         self.camera, self.scratch = camera, scratch
         self.scene = new_scene(settings)
-        room_builder.add_room(self.scene, room, meshes)
+        objects = room_builder.add_room(self.scene, room, meshes)
+        for item, mesh in zip(objects, meshes, strict=True):
+            item.hide_viewport = mesh.material.alpha < SEE_THROUGH  # still rendered, but rays pass, as for the ids
         light.set_light(self.scene, room, mood, light.draw_light(np.random.default_rng(light_seed)))
         self.people = [
             people.add_person(self.scene, model, person_look, betas[index], f"person{index + 1}")
@@ -57,6 +61,13 @@ class Stage:
                 item.pass_index = index + 1
         set_camera(self.scene, camera)
         self._label_scene = label_scene(self.scene, settings)
+
+    def look_through(self, camera: Camera) -> None:
+        """Go on with another camera of the same image size."""
+        self.camera = camera
+        lens = set_camera(self.scene, camera)
+        self._label_scene.collection.objects.link(lens)
+        self._label_scene.camera = lens
 
     def pose(self, vertices: Sequence[np.ndarray | None]) -> None:
         """Move each person's vertices [V, 3], metres in the world; ``None`` takes a person off the stage."""
