@@ -81,8 +81,12 @@ def _document(meshes: Sequence[SceneMesh]) -> tuple[dict[str, Any], bytes]:
         data = np.ascontiguousarray(array).tobytes()
         views.append({"buffer": 0, "byteOffset": sum(map(len, chunks)), "byteLength": len(data), "target": target})
         chunks.append(data + b"\0" * (-len(data) % 4))
-        entry: dict[str, Any] = {"bufferView": len(views) - 1, "componentType": component, "type": kind,
-                                 "count": array.size // WIDTHS[kind]}
+        entry: dict[str, Any] = {
+            "bufferView": len(views) - 1,
+            "componentType": component,
+            "type": kind,
+            "count": array.size // WIDTHS[kind],
+        }
         if bounds:
             entry |= {"min": array.min(0).tolist(), "max": array.max(0).tolist()}
         accessors.append(entry)
@@ -100,15 +104,28 @@ def _document(meshes: Sequence[SceneMesh]) -> tuple[dict[str, Any], bytes]:
             attributes["TEXCOORD_0"] = store(mesh.uv.astype("<f4"), "VEC2", 5126, 34962)
         indices = store(mesh.faces.astype("<u4").reshape(-1), "SCALAR", 5125, 34963)
         material = materials.setdefault(mesh.material, len(materials))
-        mesh_entries.append({"name": mesh.name, "primitives": [
-            {"attributes": attributes, "indices": indices, "material": material, "mode": TRIANGLES}]})
+        mesh_entries.append(
+            {
+                "name": mesh.name,
+                "primitives": [{"attributes": attributes, "indices": indices, "material": material, "mode": TRIANGLES}],
+            }
+        )
         nodes.append({"name": mesh.name, "mesh": len(mesh_entries) - 1})
     binary = b"".join(chunks)
-    document: dict[str, Any] = {"asset": {"version": "2.0", "generator": "CareSynth"}, "scene": 0,
-                                "scenes": [{"nodes": list(range(len(nodes)))}] if nodes else [{}]}
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": "CareSynth"},
+        "scene": 0,
+        "scenes": [{"nodes": list(range(len(nodes)))}] if nodes else [{}],
+    }
     if nodes:
-        document |= {"nodes": nodes, "meshes": mesh_entries, "bufferViews": views, "accessors": accessors,
-                     "buffers": [{"byteLength": len(binary)}], "materials": [_material_json(m) for m in materials]}
+        document |= {
+            "nodes": nodes,
+            "meshes": mesh_entries,
+            "bufferViews": views,
+            "accessors": accessors,
+            "buffers": [{"byteLength": len(binary)}],
+            "materials": [_material_json(m) for m in materials],
+        }
     if any(max(m.emission) > 1 for m in materials):
         document["extensionsUsed"] = ["KHR_materials_emissive_strength"]
     return document, binary
@@ -123,8 +140,11 @@ def _material_json(material: Material) -> dict[str, Any]:
     value: dict[str, Any] = {
         "name": material.name,
         "doubleSided": True,
-        "pbrMetallicRoughness": {"baseColorFactor": [*material.base_color, material.alpha],
-                                 "roughnessFactor": material.roughness, "metallicFactor": material.metallic},
+        "pbrMetallicRoughness": {
+            "baseColorFactor": [*material.base_color, material.alpha],
+            "roughnessFactor": material.roughness,
+            "metallicFactor": material.metallic,
+        },
     }
     if material.alpha < 1:
         value["alphaMode"] = "BLEND"
@@ -150,7 +170,9 @@ def read_glb(path: str | PathLike[str]) -> list[SceneMesh]:
     try:
         return list(_Reader(path, document, binary).meshes())
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise BadFile(path, "glTF", f"{type(error).__name__}: {error}", "references and numbers as glTF 2.0 lays down") from None
+        raise BadFile(
+            path, "glTF", f"{type(error).__name__}: {error}", "references and numbers as glTF 2.0 lays down"
+        ) from None
 
 
 def _chunks(path: str | PathLike[str]) -> tuple[dict[str, Any], bytes]:
@@ -167,7 +189,9 @@ def _chunks(path: str | PathLike[str]) -> tuple[dict[str, Any], bytes]:
     if version != 2:
         raise BadFile(path, "header.version", version, "2")
     if total != len(data):
-        raise BadFile(path, "header.length", f"{len(data)} bytes", f"the {total} bytes that the header states (cut off?)")
+        raise BadFile(
+            path, "header.length", f"{len(data)} bytes", f"the {total} bytes that the header states (cut off?)"
+        )
     document, binary, at = None, b"", 12
     while at + 8 <= total:
         length, kind = struct.unpack_from("<II", data, at)
@@ -194,7 +218,9 @@ class _Reader:
         self.path, self.document = path, document
         unknown = sorted(set(document.get("extensionsRequired", [])) - KNOWN_EXTENSIONS)
         if unknown:
-            raise BadFile(path, "extensionsRequired", ", ".join(unknown), "a file exported without compression or extensions")
+            raise BadFile(
+                path, "extensionsRequired", ", ".join(unknown), "a file exported without compression or extensions"
+            )
         self.buffers = [self._buffer(i, b, binary) for i, b in enumerate(document.get("buffers", []))]
         self.materials = [self._material(i, m) for i, m in enumerate(document.get("materials", []))]
 
@@ -224,17 +250,18 @@ class _Reader:
         if not np.isfinite(values).all() or min(values) < 0:
             raise BadFile(self.path, f"materials[{index}]", values, "finite colours of 0 or more")
         return Material(
-            str(entry.get("name", f"material_{index}")), (red, green, blue), float(surface.get("roughnessFactor", 1)),
-            float(surface.get("metallicFactor", 1)), (glow[0] * strength, glow[1] * strength, glow[2] * strength),
-            1.0 if entry.get("alphaMode", "OPAQUE") == "OPAQUE" else alpha)
+            str(entry.get("name", f"material_{index}")),
+            (red, green, blue),
+            float(surface.get("roughnessFactor", 1)),
+            float(surface.get("metallicFactor", 1)),
+            (glow[0] * strength, glow[1] * strength, glow[2] * strength),
+            1.0 if entry.get("alphaMode", "OPAQUE") == "OPAQUE" else alpha,
+        )
 
     def meshes(self) -> Iterator[SceneMesh]:
         nodes = self.document.get("nodes", [])
         scenes = self.document.get("scenes", [])
-        if scenes:
-            roots = scenes[self.document.get("scene", 0)].get("nodes", [])
-        else:
-            roots = list(range(len(nodes)))
+        roots = scenes[self.document.get("scene", 0)].get("nodes", []) if scenes else list(range(len(nodes)))
         seen: set[int] = set()
         for root in roots:
             yield from self._node(root, np.eye(4), 0, seen)
@@ -294,10 +321,19 @@ class _Reader:
         start, length = int(view.get("byteOffset", 0)), int(view["byteLength"])
         offset, stride = int(entry.get("byteOffset", 0)), int(view.get("byteStride", dtype.itemsize * width))
         needed = offset + (count - 1) * stride + dtype.itemsize * width if count else 0
-        if min(start, length, offset, count) < 0 or stride < dtype.itemsize * width or needed > length \
-                or start + length > len(buffer):
-            raise BadFile(self.path, f"accessors[{index}]", f"{needed} bytes", f"data inside the {len(buffer)} bytes of its buffer")
-        flat = np.ndarray((count, width), dtype, buffer, start + offset, (stride, dtype.itemsize))
+        if (
+            min(start, length, offset, count) < 0
+            or stride < dtype.itemsize * width
+            or needed > length
+            or start + length > len(buffer)
+        ):
+            raise BadFile(
+                self.path,
+                f"accessors[{index}]",
+                f"{needed} bytes",
+                f"data inside the {len(buffer)} bytes of its buffer",
+            )
+        flat: NDArray[Any] = np.ndarray((count, width), dtype, buffer, start + offset, (stride, dtype.itemsize))
         if entry.get("normalized") and dtype.kind in "iu":
             return np.maximum(flat.astype(np.float64) / np.iinfo(dtype).max, -1.0)
         return flat.copy()
@@ -325,9 +361,13 @@ def _transform(node: Mapping[str, Any]) -> NDArray[np.float64]:
         return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
     matrix = np.eye(4)
     x, y, z, w = (float(v) for v in node.get("rotation", (0, 0, 0, 1)))
-    turn = np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                     [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                     [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]])
+    turn = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
     matrix[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)), dtype=np.float64)
     matrix[:3, 3] = node.get("translation", (0, 0, 0))
     return matrix

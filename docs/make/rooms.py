@@ -1,6 +1,6 @@
 """Make the pictures of the built-in rooms: each from every camera, a contact sheet, and the three moods of light.
 
-    python -m docs.make.rooms [ROOM ...] [--out FOLDER] [--size 480x360] [--samples 32]
+python -m docs.make.rooms [ROOM ...] [--out FOLDER] [--size 480x360] [--samples 32]
 """
 
 from __future__ import annotations

@@ -132,8 +132,15 @@ def _tint(color: tuple[float, float, float], warmth: float) -> tuple[float, floa
     return (min(1.0, red * (1 + 0.05 * warmth)), green, min(1.0, blue * (1 - 0.10 * warmth)))
 
 
-def _area(scene: Any, name: str, size: tuple[float, float], watts: float, color: tuple[float, float, float],
-          at: np.ndarray, towards: np.ndarray) -> Any:
+def _area(
+    scene: Any,
+    name: str,
+    size: tuple[float, float],
+    watts: float,
+    color: tuple[float, float, float],
+    at: np.ndarray,
+    towards: np.ndarray,
+) -> Any:
     """A rectangular light that shines along ``towards`` and is itself not seen."""
     bpy = load_bpy()
     data = bpy.data.lights.new(name, "AREA")
@@ -163,8 +170,15 @@ def _ceiling_fill(scene: Any, room: Room, settings: Mood, p: LightParams) -> Any
     size = (high - low) * 0.86
     at = np.array([*(low + high) / 2, room.height - 0.03])
     watts = settings.fill * float(size[0] * size[1]) * p.brightness
-    return _area(scene, "fill", (float(size[0]), float(size[1])), watts, _tint(settings.fill_color, p.warmth), at,
-                 np.array([0, 0, -1.0]))
+    return _area(
+        scene,
+        "fill",
+        (float(size[0]), float(size[1])),
+        watts,
+        _tint(settings.fill_color, p.warmth),
+        at,
+        np.array([0, 0, -1.0]),
+    )
 
 
 def _window(scene: Any, low: np.ndarray, high: np.ndarray, middle: np.ndarray, settings: Mood, p: LightParams) -> Any:
@@ -176,8 +190,15 @@ def _window(scene: Any, low: np.ndarray, high: np.ndarray, middle: np.ndarray, s
     at = (low + high) / 2 + inwards * 0.05
     watts = settings.window * wide * tall * p.brightness
     # daylight falls in from above: the pane's light is tilted down a little
-    return _area(scene, "daylight", (wide, tall), watts, _tint(settings.window_color, p.warmth), at,
-                 inwards + np.array([0, 0, -0.25]))
+    return _area(
+        scene,
+        "daylight",
+        (wide, tall),
+        watts,
+        _tint(settings.window_color, p.warmth),
+        at,
+        inwards + np.array([0, 0, -0.25]),
+    )
 
 
 def _sun(scene: Any, low: np.ndarray, high: np.ndarray, middle: np.ndarray, settings: Mood, p: LightParams) -> Any:
@@ -208,8 +229,17 @@ def _lamps(scene: Any, mood: str, settings: Mood, p: LightParams) -> list[Any]:
             size = high - low
             at = np.array([*(low + high)[:2] / 2, low[2] - 0.02])
             watts = settings.panel * p.brightness * 4
-            lights.append(_area(scene, "panel", (float(size[0]), float(size[1])), watts, _tint((1.0, 0.82, 0.62), p.warmth),
-                                at, np.array([0, 0, -1.0])))
+            lights.append(
+                _area(
+                    scene,
+                    "panel",
+                    (float(size[0]), float(size[1])),
+                    watts,
+                    _tint((1.0, 0.82, 0.62), p.warmth),
+                    at,
+                    np.array([0, 0, -1.0]),
+                )
+            )
     shades = sorted((tuple((sum(_bounds(o)) / 2).round(4)) for o in _of_kind(scene, "shade")), key=lambda c: c[2])
     if settings.lamp > 0:
         for at in shades[:1] if mood == "night" else shades:
@@ -248,8 +278,11 @@ def _glow(scene: Any, mood: str, settings: Mood, p: LightParams) -> None:
 
 def _of_kind(scene: Any, kind: str) -> list[Any]:
     """The room objects whose material is of a kind, in the scene's order."""
-    return [o for o in scene.objects
-            if o.type == "MESH" and "part" in o and o.data.materials and o.data.materials[0].get("kind") == kind]
+    return [
+        o
+        for o in scene.objects
+        if o.type == "MESH" and "part" in o and o.data.materials and o.data.materials[0].get("kind") == kind
+    ]
 
 
 def _bounds(item: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -49,8 +49,9 @@ class Nodes:
         node = self.add("TexNoise", {"Vector": self.place(scale), "Scale": 1.0, "Detail": detail, "Roughness": rough})
         return node.outputs[0]
 
-    def shades(self, fac: Any, color: Sequence[float], low: float, high: float, start: float = 0.3,
-               end: float = 0.7) -> Any:
+    def shades(
+        self, fac: Any, color: Sequence[float], low: float, high: float, start: float = 0.3, end: float = 0.7
+    ) -> Any:
         """``color`` between ``low`` and ``high`` times its brightness, by a factor."""
         node = self.add("MapRange", {"Value": fac, "From Min": start, "From Max": end, "To Min": low, "To Max": high})
         return self.times(color, node.outputs[0])
@@ -71,8 +72,11 @@ class Nodes:
         return self.add("Bump", {"Height": height, "Distance": distance, "Strength": strength}).outputs[0]
 
     def principled(self, m: Material, **inputs: Any) -> Any:
-        values: dict[str | int, Any] = {"Base Color": (*m.base_color, 1.0), "Roughness": m.roughness,
-                                        "Metallic": m.metallic}
+        values: dict[str | int, Any] = {
+            "Base Color": (*m.base_color, 1.0),
+            "Roughness": m.roughness,
+            "Metallic": m.metallic,
+        }
         values |= {key.replace("_", " "): value for key, value in inputs.items()}
         return self.add("BsdfPrincipled", values).outputs[0]
 
@@ -117,17 +121,38 @@ def _planks(n: Nodes, m: Material) -> None:
     """Floor boards 0.16 x 1.5 m along y, each of its own shade, with grain and dark joints."""
     turned = n.add("Mapping", {"Vector": n.add("TexCoord").outputs["Object"], "Rotation": (0, 0, 1.5707963)}).outputs[0]
     red, green, blue = m.base_color
-    brick = n.add("TexBrick", {"Vector": turned, "Color1": (red * 0.8, green * 0.78, blue * 0.75, 1),
-                               "Color2": (min(red * 1.2, 1), min(green * 1.2, 1), min(blue * 1.2, 1), 1),
-                               "Mortar": (red * 0.28, green * 0.25, blue * 0.22, 1), "Scale": 1.0, "Mortar Size": 0.0022,
-                               "Mortar Smooth": 0.2, "Brick Width": 1.5, "Row Height": 0.16},
-                  offset=0.37, offset_frequency=2, squash=1.0)
+    brick = n.add(
+        "TexBrick",
+        {
+            "Vector": turned,
+            "Color1": (red * 0.8, green * 0.78, blue * 0.75, 1),
+            "Color2": (min(red * 1.2, 1), min(green * 1.2, 1), min(blue * 1.2, 1), 1),
+            "Mortar": (red * 0.28, green * 0.25, blue * 0.22, 1),
+            "Scale": 1.0,
+            "Mortar Size": 0.0022,
+            "Mortar Smooth": 0.2,
+            "Brick Width": 1.5,
+            "Row Height": 0.16,
+        },
+        offset=0.37,
+        offset_frequency=2,
+        squash=1.0,
+    )
     grain = n.noise((42, 2.2, 2.2), 4, 0.6)
-    streak = n.add("MapRange", {"Value": grain, "From Min": 0.3, "From Max": 0.7, "To Min": 0.82, "To Max": 1.1}).outputs[0]
+    streak = n.add(
+        "MapRange", {"Value": grain, "From Min": 0.3, "From Max": 0.7, "To Min": 0.82, "To Max": 1.1}
+    ).outputs[0]
     rough = n.add("MapRange", {"Value": grain, "To Min": m.roughness - 0.1, "To Max": m.roughness + 0.1}).outputs[0]
-    n.finish(n.principled(m, Base_Color=n.times(brick.outputs["Color"], streak), Roughness=rough,
-                          Normal=n.bump(n.add("Math", {0: 1.0, 1: brick.outputs["Fac"]}, operation="SUBTRACT").outputs[0],
-                                        0.002, 0.6)))
+    n.finish(
+        n.principled(
+            m,
+            Base_Color=n.times(brick.outputs["Color"], streak),
+            Roughness=rough,
+            Normal=n.bump(
+                n.add("Math", {0: 1.0, 1: brick.outputs["Fac"]}, operation="SUBTRACT").outputs[0], 0.002, 0.6
+            ),
+        )
+    )
 
 
 def _tiles(n: Nodes, m: Material, size: float, floor: bool) -> None:
@@ -137,12 +162,23 @@ def _tiles(n: Nodes, m: Material, size: float, floor: bool) -> None:
         along = n.add("Math", {0: split.outputs[0], 1: split.outputs[1]}).outputs[0]
         place = n.add("CombineXYZ", {0: along, 1: split.outputs[2]}).outputs[0]
     red, green, blue = m.base_color
-    brick = n.add("TexBrick", {"Vector": place, "Color1": (red * 0.95, green * 0.95, blue * 0.95, 1),
-                               "Color2": (min(1, red * 1.03), min(1, green * 1.03), min(1, blue * 1.03), 1),
-                               "Mortar": (red * 0.55, green * 0.55, blue * 0.54, 1), "Scale": 1.0,
-                               "Mortar Size": 0.003, "Mortar Smooth": 0.1,
-                               "Brick Width": size if floor else size * 2, "Row Height": size},
-                  offset=0.0, offset_frequency=2, squash=1.0)
+    brick = n.add(
+        "TexBrick",
+        {
+            "Vector": place,
+            "Color1": (red * 0.95, green * 0.95, blue * 0.95, 1),
+            "Color2": (min(1, red * 1.03), min(1, green * 1.03), min(1, blue * 1.03), 1),
+            "Mortar": (red * 0.55, green * 0.55, blue * 0.54, 1),
+            "Scale": 1.0,
+            "Mortar Size": 0.003,
+            "Mortar Smooth": 0.1,
+            "Brick Width": size if floor else size * 2,
+            "Row Height": size,
+        },
+        offset=0.0,
+        offset_frequency=2,
+        squash=1.0,
+    )
     rough = n.add("MapRange", {"Value": brick.outputs["Fac"], "To Min": m.roughness, "To Max": 0.8}).outputs[0]
     flat = n.add("Math", {0: 1.0, 1: brick.outputs["Fac"]}, operation="SUBTRACT").outputs[0]
     n.finish(n.principled(m, Base_Color=brick.outputs["Color"], Roughness=rough, Normal=n.bump(flat, 0.002, 0.7)))
@@ -157,7 +193,9 @@ def _wood(n: Nodes, m: Material) -> None:
 
 
 def _metal(n: Nodes, m: Material) -> None:
-    rough = n.add("MapRange", {"Value": n.noise((30, 30, 30)), "To Min": m.roughness * 0.8, "To Max": m.roughness * 1.3})
+    rough = n.add(
+        "MapRange", {"Value": n.noise((30, 30, 30)), "To Min": m.roughness * 0.8, "To Max": m.roughness * 1.3}
+    )
     n.finish(n.principled(m, Roughness=rough.outputs[0]))
 
 
@@ -180,8 +218,14 @@ def _weave(n: Nodes, m: Material, threads: float, depth: float, sheen: float) ->
     """Two crossed sets of threads a metre, uneven in colour."""
     waves = []
     for direction in ("X", "Z"):
-        waves.append(n.add("TexWave", {"Vector": n.place((1, 1, 1)), "Scale": threads / 6.28, "Distortion": 0.6,
-                                       "Detail": 0.0}, wave_type="BANDS", bands_direction=direction).outputs[1])
+        waves.append(
+            n.add(
+                "TexWave",
+                {"Vector": n.place((1, 1, 1)), "Scale": threads / 6.28, "Distortion": 0.6, "Detail": 0.0},
+                wave_type="BANDS",
+                bands_direction=direction,
+            ).outputs[1]
+        )
     height = n.add("Math", {0: waves[0], 1: waves[1]}, operation="MAXIMUM").outputs[0]
     tone = n.add("Math", {0: n.noise((5, 5, 5), 3), 1: height, 2: 0.35}, operation="MULTIPLY_ADD")
     tone.inputs[0].default_value = 0.0
@@ -197,8 +241,14 @@ def _fabric(n: Nodes, m: Material) -> None:
 def _bedding(n: Nodes, m: Material) -> None:
     """Washed cotton: soft creases, no thread to be seen from a camera."""
     creases = n.noise((6, 6, 6), 4, 0.6)
-    n.finish(n.principled(m, Base_Color=n.shades(creases, m.base_color, 0.95, 1.03),
-                          Normal=n.bump(creases, 0.012, 0.7), Sheen_Weight=0.15))
+    n.finish(
+        n.principled(
+            m,
+            Base_Color=n.shades(creases, m.base_color, 0.95, 1.03),
+            Normal=n.bump(creases, 0.012, 0.7),
+            Sheen_Weight=0.15,
+        )
+    )
 
 
 def _cloth(n: Nodes, m: Material) -> None:
@@ -234,8 +284,13 @@ def _art(n: Nodes, m: Material) -> None:
     level = n.add("Math", {0: wave, 1: 0.35, 2: height}, operation="MULTIPLY_ADD").outputs[0]
     ramp = n.add("ValToRGB", {0: n.add("MapRange", {"Value": level, "From Min": 1.35, "From Max": 2.0}).outputs[0]})
     red, green, blue = m.base_color
-    stops = ((0.0, (red * 0.25, green * 0.3, blue * 0.25)), (0.35, (red * 0.6, green * 0.65, blue * 0.5)),
-             (0.42, (0.75, 0.62, 0.42)), (0.5, (red, green, blue)), (1.0, (0.72, 0.8, 0.86)))
+    stops = (
+        (0.0, (red * 0.25, green * 0.3, blue * 0.25)),
+        (0.35, (red * 0.6, green * 0.65, blue * 0.5)),
+        (0.42, (0.75, 0.62, 0.42)),
+        (0.5, (red, green, blue)),
+        (1.0, (0.72, 0.8, 0.86)),
+    )
     elements = ramp.color_ramp.elements
     while len(elements) < len(stops):
         elements.new(0.5)
@@ -256,15 +311,23 @@ def _outside(n: Nodes, m: Material) -> None:
     crowns = n.noise((1.6, 1.6, 2.2), 5, 0.6)
     level = n.add("Math", {0: crowns, 1: 1.5, 2: height}, operation="MULTIPLY_ADD").outputs[0]
     ramp = n.add("ValToRGB", {0: n.add("MapRange", {"Value": level, "From Min": 0.6, "From Max": 3.6}).outputs[0]})
-    stops = ((0.0, (0.16, 0.25, 0.08)), (0.28, (0.22, 0.33, 0.10)), (0.32, (0.05, 0.11, 0.035)),
-             (0.50, (0.09, 0.18, 0.06)), (0.54, (0.62, 0.76, 0.92)), (1.0, (0.40, 0.60, 0.90)))
+    stops = (
+        (0.0, (0.16, 0.25, 0.08)),
+        (0.28, (0.22, 0.33, 0.10)),
+        (0.32, (0.05, 0.11, 0.035)),
+        (0.50, (0.09, 0.18, 0.06)),
+        (0.54, (0.62, 0.76, 0.92)),
+        (1.0, (0.40, 0.60, 0.90)),
+    )
     elements = ramp.color_ramp.elements
     while len(elements) < len(stops):
         elements.new(0.5)
     for element, (at, color) in zip(elements, stops, strict=True):
         element.position, element.color = at, (*color, 1.0)
-    dapple = n.add("MapRange", {"Value": n.noise((9, 9, 9), 4, 0.7), "From Min": 0.3, "From Max": 0.7, "To Min": 0.6,
-                                "To Max": 1.3}).outputs[0]
+    dapple = n.add(
+        "MapRange",
+        {"Value": n.noise((9, 9, 9), 4, 0.7), "From Min": 0.3, "From Max": 0.7, "To Min": 0.6, "To Max": 1.3},
+    ).outputs[0]
     leaves = n.add("MapRange", {"Value": level, "From Min": 2.1, "From Max": 2.3}).outputs[0]
     mixed = n.add("Mix", {0: leaves, 2: dapple, 3: 1.0}, data_type="FLOAT").outputs[0]
     n.finish(n.add("Emission", {"Color": n.times(ramp.outputs[0], mixed), "Strength": 1.0}, label=GLOW).outputs[0])

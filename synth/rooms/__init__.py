@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
 from os import PathLike
 from pathlib import Path
 
 from synth.errors import BadFile, BadOption
 from synth.gltf import SceneMesh, read_glb, write_glb
 from synth.room import Room, nearest, read_room_json, write_room_json
-from synth.rooms.plan import furnishing, room_of
+from synth.rooms.plan import Plan, furnishing, room_of
 from synth.rooms.shell import shell
 from synth.rooms.wards import PLANS
 
 BUILTIN: tuple[str, ...] = tuple(PLANS)
+
+
+@cache
+def _plan(name: str) -> Plan:
+    """A plan's shapes take a second to make and never change."""
+    return PLANS[name]()
 
 
 def build_room(name: str) -> tuple[Room, list[SceneMesh]]:
@@ -23,7 +30,7 @@ def build_room(name: str) -> tuple[Room, list[SceneMesh]]:
     """
     if name not in PLANS:
         raise BadOption("scene", name, nearest(name, BUILTIN))
-    plan = PLANS[name]()
+    plan = _plan(name)
     return room_of(plan), shell(plan) + furnishing(plan)
 
 
@@ -35,7 +42,7 @@ def load_room(name_or_folder: str | PathLike[str]) -> Room:
         BadFile: the folder's files are missing or wrong.
     """
     if str(name_or_folder) in PLANS:
-        return room_of(PLANS[str(name_or_folder)]())
+        return room_of(_plan(str(name_or_folder)))
     folder = Path(name_or_folder)
     if not folder.is_dir():
         raise BadOption("scene", str(name_or_folder), nearest(str(name_or_folder), BUILTIN) + ", or a room's folder")

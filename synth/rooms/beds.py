@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from synth.gltf import Material
@@ -31,8 +33,11 @@ HINGE = -0.18  # y of the hinge about which the head section rises
 
 def _solids(head_angle: float, raised_rails: tuple[str, ...]) -> list[Block]:
     """Mattress, boards, raised rails and the wedge of the raised head section as steps."""
-    found = [span(-0.45, 0.45, -1.0, 1.0, 0.25, MATTRESS_TOP), span(-0.48, 0.48, -1.08, -1.02, 0.15, 0.98),
-             span(-0.48, 0.48, 1.02, 1.08, 0.15, 0.86)]
+    found = [
+        span(-0.45, 0.45, -1.0, 1.0, 0.25, MATTRESS_TOP),
+        span(-0.48, 0.48, -1.08, -1.02, 0.15, 0.98),
+        span(-0.48, 0.48, 1.02, 1.08, 0.15, 0.86),
+    ]
     if head_angle > 3:
         steps = 6
         run = (HINGE + 1.0) * np.cos(np.radians(head_angle))
@@ -71,14 +76,27 @@ def _bedding(head_angle: float, cover: Material) -> list[Part]:
     slab = box((0.90, 2.00, 0.14), (0, 0, PLATFORM + 0.07), 0.04, 3, 14)
     cushion = pillow((0.66, 0.44, 0.17), (0, -0.735, MATTRESS_TOP + 0.055))
     section = rounded_path([(-0.458, 0, 0.375), (-0.458, 0, 0.507), (0.458, 0, 0.507), (0.458, 0, 0.375)], 0.055, 6)
-    line = np.concatenate([np.linspace(a, b, 4, endpoint=False) if np.linalg.norm(b - a) > 0.1 else a[None]
-                           for a, b in zip(section[:-1], section[1:], strict=True)] + [section[-1:]])[:, [0, 2]]
-    line = np.concatenate([line[:1], *[np.linspace(a, b, max(2, int(np.linalg.norm(b - a) / 0.03)))[1:]
-                                       for a, b in zip(line[:-1], line[1:], strict=True)]])
+    line = np.concatenate(
+        [
+            np.linspace(a, b, 4, endpoint=False) if np.linalg.norm(b - a) > 0.1 else a[None]
+            for a, b in itertools.pairwise(section)
+        ]
+        + [section[-1:]]
+    )[:, [0, 2]]
+    line = np.concatenate(
+        [
+            line[:1],
+            *[np.linspace(a, b, max(2, int(np.linalg.norm(b - a) / 0.03)))[1:] for a, b in itertools.pairwise(line)],
+        ]
+    )
     blanket = draped(line, 1.04, 0.006, 44, seed=1.3).moved(0, 0.475)
     turned_down = draped(line * np.array([1.012, 1.0]) + np.array([0, 0.012]), 0.24, 0.004, 16, seed=4.0).moved(0, 0.03)
-    folded = join([box((0.62, 0.34, 0.05), (0, 0.80, 0.575), 0.022, 3, 4), box((0.6, 0.33, 0.045), (0, 0.80, 0.615), 0.02, 3, 4)])
-    rumpled = folded.warped(lambda v: v + np.stack([0 * v[:, 0], 0 * v[:, 1], 0.004 * wrinkles(v[:, 0], v[:, 1], 3)], -1))
+    folded = join(
+        [box((0.62, 0.34, 0.05), (0, 0.80, 0.575), 0.022, 3, 4), box((0.6, 0.33, 0.045), (0, 0.80, 0.615), 0.02, 3, 4)]
+    )
+    rumpled = folded.warped(
+        lambda v: v + np.stack([0 * v[:, 0], 0 * v[:, 1], 0.004 * wrinkles(v[:, 0], v[:, 1], 3)], -1)
+    )
     bent = [s.warped(lambda v: _bend(v, head_angle)) for s in (slab, cushion, turned_down)]
     spare = P.SHEET if cover is not P.SHEET else P.BLANKET_BLUE
     parts: list[Part] = [(P.SHEET, bent[0]), (P.PILLOW, bent[1]), (P.SHEET, bent[2]), (cover, blanket)]
@@ -88,13 +106,23 @@ def _bedding(head_angle: float, cover: Material) -> list[Part]:
 def _board(height: float, panel: Material, frame: Material, y: float) -> list[Part]:
     """A head or foot board: a panel in a rounded frame, a grip opening at the top."""
     low, half = 0.22, 0.45
-    rim = rounded_path([(-half, 0, low), (half, 0, low), (half, 0, height - 0.02), (-half, 0, height - 0.02)], 0.12, 6, True)
-    grip = rounded_path([(-0.22, 0, height - 0.11), (0.22, 0, height - 0.11), (0.22, 0, height - 0.06),
-                         (-0.22, 0, height - 0.06)], 0.03, 4, True)
+    rim = rounded_path(
+        [(-half, 0, low), (half, 0, low), (half, 0, height - 0.02), (-half, 0, height - 0.02)], 0.12, 6, True
+    )
+    grip = rounded_path(
+        [(-0.22, 0, height - 0.11), (0.22, 0, height - 0.11), (0.22, 0, height - 0.06), (-0.22, 0, height - 0.06)],
+        0.03,
+        4,
+        True,
+    )
     face = prism(rim[:, [0, 2]], 0.024, -0.012).turned("x", 90)
-    return [(panel, face.moved(0, y)), (frame, tube(rim, 0.024, 10, True).moved(0, y)),
-            (P.PLASTIC_DARK, prism(grip[:, [0, 2]], 0.028, -0.014).turned("x", 90).moved(0, y)),
-            (frame, tube(grip, 0.007, 6, True).moved(0, y + 0.012)), (frame, tube(grip, 0.007, 6, True).moved(0, y - 0.012))]
+    return [
+        (panel, face.moved(0, y)),
+        (frame, tube(rim, 0.024, 10, True).moved(0, y)),
+        (P.PLASTIC_DARK, prism(grip[:, [0, 2]], 0.028, -0.014).turned("x", 90).moved(0, y)),
+        (frame, tube(grip, 0.007, 6, True).moved(0, y + 0.012)),
+        (frame, tube(grip, 0.007, 6, True).moved(0, y - 0.012)),
+    ]
 
 
 def _rail(x: float, y0: float, y1: float, raised: bool, metal: Material) -> Shape:
@@ -102,7 +130,10 @@ def _rail(x: float, y0: float, y1: float, raised: bool, metal: Material) -> Shap
     low = 0.53 if raised else 0.14
     high = low + (0.35 if raised else 0.31)
     loop = rounded_path([(x, y0, low), (x, y1, low), (x, y1, high), (x, y0, high)], 0.09, 5, True)
-    bars = [tube([(x, y0 + 0.01, low + (high - low) * f), (x, y1 - 0.01, low + (high - low) * f)], 0.010, 8) for f in (0.35, 0.68)]
+    bars = [
+        tube([(x, y0 + 0.01, low + (high - low) * f), (x, y1 - 0.01, low + (high - low) * f)], 0.010, 8)
+        for f in (0.35, 0.68)
+    ]
     inner = x - 0.02 * np.sign(x)
     posts = [box((0.016, 0.04, 0.30), (inner, y, 0.46 if raised else 0.30), 0.005) for y in (y0 + 0.18, y1 - 0.18)]
     return join([tube(loop, 0.016, 10, True), *bars, *posts])
@@ -124,8 +155,9 @@ def _undercarriage(frame: Material) -> list[Part]:
     return [(frame, join(steel)), (P.RUBBER, join(wheels)), (P.PLASTIC_GREY, join(forks))]
 
 
-def hospital_bed(head_angle: float = 0.0, raised_rails: tuple[str, ...] = (), blanket: str = "blue",
-                 homely: bool = False) -> Piece:
+def hospital_bed(
+    head_angle: float = 0.0, raised_rails: tuple[str, ...] = (), blanket: str = "blue", homely: bool = False
+) -> Piece:
     """A care bed; ``raised_rails`` names "right-head", "right-foot", "left-head", "left-foot" as the patient lies.
 
     +y points from the head end to the foot end; the patient's right is +x. ``homely``: wooden boards.

@@ -26,8 +26,10 @@ def list_rooms(as_json: bool) -> None:
         return
     for item in found:
         width, depth, height = item["extent"]
-        click.echo(f"{item['name']}  {item['title']:<26} {width:.1f} x {depth:.1f} x {height:.1f} m"
-                   f"  cameras: {', '.join(c['name'] for c in item['cameras'])}")
+        click.echo(
+            f"{item['name']}  {item['title']:<26} {width:.1f} x {depth:.1f} x {height:.1f} m"
+            f"  cameras: {', '.join(c['name'] for c in item['cameras'])}"
+        )
 
 
 @rooms.command("show")
@@ -49,8 +51,10 @@ def show_room(name: str, as_json: bool) -> None:
     for piece in item["furniture"]:
         seat = f", seat {piece['seat_height']:.2f}" if piece["seat_height"] is not None else ""
         sx, sy, sz = piece["size"]
-        click.echo(f"  {piece['id']:<14} {piece['class']:<11} at {piece['center'][0]:.2f}, {piece['center'][1]:.2f}"
-                   f"  {sx:.2f} x {sy:.2f} x {sz:.2f} m{seat}")
+        click.echo(
+            f"  {piece['id']:<14} {piece['class']:<11} at {piece['center'][0]:.2f}, {piece['center'][1]:.2f}"
+            f"  {sx:.2f} x {sy:.2f} x {sz:.2f} m{seat}"
+        )
     click.echo("\nCameras")
     for camera in item["cameras"]:
         click.echo(f"  {camera['name']:<9} {camera['model']:<14} height {camera['height']:.2f} m, {camera['field']}")
@@ -60,8 +64,13 @@ def show_room(name: str, as_json: bool) -> None:
 
 @rooms.command("export")
 @click.argument("name")
-@click.option("--out", "folder", required=True, type=click.Path(file_okay=False, path_type=Path),
-              help="Folder to write room.json and room.glb into.")
+@click.option(
+    "--out",
+    "folder",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write room.json and room.glb into.",
+)
 @click.option("--force", is_flag=True, help="Replace a room that is already there.")
 def export_room(name: str, folder: Path, force: bool) -> None:
     """Write the room NAME as room.json and room.glb (glTF 2.0, y up, metres), to be edited and used as a scene."""
@@ -82,15 +91,36 @@ def _summary(room: Any) -> dict[str, Any]:
     cameras = []
     for item in room.cameras:
         wide, tall = item.camera.field_of_view()
-        cameras.append({"name": item.name, "model": item.camera.model, "height": float(item.camera.position[2]),
-                        "field": f"{wide:.0f} x {tall:.0f} degrees", "size": [item.camera.width, item.camera.height]})
-    furniture = [{"id": f.id, "class": f.cls, "center": [float(v) for v in f.box.center],
-                  "size": [float(v) for v in f.box.size], "yaw": float(f.box.yaw), "seat_height": f.seat_height}
-                 for f in room.furniture]
-    return {"name": room.name, "title": str(room.provenance.get("title", "")),
-            "description": str(room.provenance.get("description", "")),
-            "extent": [float(v) for v in (*(high - low), room.height)], "area": area, "furniture": furniture,
-            "cameras": cameras, "sources": [str(s) for s in room.provenance.get("dimensions", [])]}
+        cameras.append(
+            {
+                "name": item.name,
+                "model": item.camera.model,
+                "height": float(item.camera.position[2]),
+                "field": f"{wide:.0f} x {tall:.0f} degrees",
+                "size": [item.camera.width, item.camera.height],
+            }
+        )
+    furniture = [
+        {
+            "id": f.id,
+            "class": f.cls,
+            "center": [float(v) for v in f.box.center],
+            "size": [float(v) for v in f.box.size],
+            "yaw": float(f.box.yaw),
+            "seat_height": f.seat_height,
+        }
+        for f in room.furniture
+    ]
+    return {
+        "name": room.name,
+        "title": str(room.provenance.get("title", "")),
+        "description": str(room.provenance.get("description", "")),
+        "extent": [float(v) for v in (*(high - low), room.height)],
+        "area": area,
+        "furniture": furniture,
+        "cameras": cameras,
+        "sources": [str(s) for s in room.provenance.get("dimensions", [])],
+    }
 
 
 def _next(values: Any) -> Any:

@@ -21,15 +21,21 @@ def spoked_wheel(radius: float, spokes: int, x: float, y: float, tyre: float = 0
         hub = (x + (0.016 if i % 2 else -0.016), y + 0.02 * np.cos(b), radius + 0.02 * np.sin(b))
         lines.append(tube([hub, (x, y + (radius - 0.03) * np.cos(a), radius + (radius - 0.03) * np.sin(a))], 0.0022, 4))
     rim = torus(radius - 0.03, 0.009, at, "x", 40, 6)
-    return [(P.RUBBER_GREY, torus(radius - tyre, tyre, at, "x", 48, 8)),
-            (P.STEEL, join([rim, *lines])), (P.GREY_METAL, cylinder(0.026, 0.06, at, "x", 14))]
+    return [
+        (P.RUBBER_GREY, torus(radius - tyre, tyre, at, "x", 48, 8)),
+        (P.STEEL, join([rim, *lines])),
+        (P.GREY_METAL, cylinder(0.026, 0.06, at, "x", 14)),
+    ]
 
 
 def castor(radius: float, x: float, y: float, top: float) -> list[Part]:
     """A small swivelling wheel under a fork that reaches up to ``top``."""
     wheel = join([cylinder(radius, 0.028, (x, y, radius), "x", 22, 0.008)])
     hub = cylinder(radius * 0.55, 0.032, (x, y, radius), "x", 16)
-    fork = [box((0.007, 0.03, radius + 0.02), (x + s * 0.021, y + 0.008, radius + (radius + 0.02) / 2 - 0.01), 0.003) for s in (-1, 1)]
+    fork = [
+        box((0.007, 0.03, radius + 0.02), (x + s * 0.021, y + 0.008, radius + (radius + 0.02) / 2 - 0.01), 0.003)
+        for s in (-1, 1)
+    ]
     crown = box((0.05, 0.034, 0.014), (x, y + 0.01, 2 * radius + 0.014), 0.004)
     stem = cylinder(0.011, max(0.02, top - 2 * radius - 0.01), (x, y + 0.01, (top + 2 * radius + 0.01) / 2))
     return [(P.RUBBER, wheel), (P.PLASTIC_GREY, hub), (P.GREY_METAL, join([*fork, crown, stem]))]
@@ -69,18 +75,30 @@ def wheelchair(frame: Material = P.BLUE_METAL) -> Piece:
         grips.append(tube([(x, -0.50, 0.913), (x, -0.39, 0.913)], 0.018, 12))
         plates.append(box((0.175, 0.13, 0.014), (0, 0, 0), 0.006).turned("x", 12).moved(side * 0.125, 0.455, 0.115))
         black.append(box((0.03, 0.015, 0.045), (x, -0.33, 0.86), 0.004))
-    cloth = [_sling(0.45, [(-0.24, 0.482), (-0.1, 0.488), (0.1, 0.49), (0.22, 0.492)], 0.012),
-             _sling(0.46, [(-0.252, 0.86), (-0.245, 0.75), (-0.235, 0.62), (-0.232, 0.50)], -0.02)]
+    cloth = [
+        _sling(0.45, [(-0.24, 0.482), (-0.1, 0.488), (0.1, 0.49), (0.22, 0.492)], 0.012),
+        _sling(0.46, [(-0.252, 0.86), (-0.245, 0.75), (-0.235, 0.62), (-0.232, 0.50)], -0.02),
+    ]
     pad = cushion((0.42, 0.42, 0.045), (0, -0.01, 0.472), 0.004, 0.018, 6)
-    parts: list[Part] = [(frame, join(tubes)), (P.LEATHER_BLACK, join(cloth)), (P.FABRIC_GREY, pad),
-                         (P.PLASTIC_DARK, join([*black, *plates])), (P.RUBBER, join(grips))]
+    parts: list[Part] = [
+        (frame, join(tubes)),
+        (P.LEATHER_BLACK, join(cloth)),
+        (P.FABRIC_GREY, pad),
+        (P.PLASTIC_DARK, join([*black, *plates])),
+        (P.RUBBER, join(grips)),
+    ]
     for side in (-1, 1):
         parts += spoked_wheel(0.305, 24, side * 0.285, -0.195)
         parts.append((P.CHROME, torus(0.262, 0.0085, (side * 0.318, -0.195, 0.305), "x", 44, 8)))
         parts += castor(0.09, side * 0.235, 0.27, 0.24)
-    solids = (span(-0.22, 0.22, -0.22, 0.21, 0.42, 0.49), span(-0.22, 0.22, -0.28, -0.22, 0.40, 0.92),
-              span(-0.33, -0.25, -0.50, 0.12, 0.0, 0.61), span(0.25, 0.33, -0.50, 0.12, 0.0, 0.61),
-              span(-0.27, -0.22, -0.22, 0.12, 0.49, 0.71), span(0.22, 0.27, -0.22, 0.12, 0.49, 0.71))
+    solids = (
+        span(-0.22, 0.22, -0.22, 0.21, 0.42, 0.49),
+        span(-0.22, 0.22, -0.28, -0.22, 0.40, 0.92),
+        span(-0.33, -0.25, -0.50, 0.12, 0.0, 0.61),
+        span(0.25, 0.33, -0.50, 0.12, 0.0, 0.61),
+        span(-0.27, -0.22, -0.22, 0.12, 0.49, 0.71),
+        span(0.22, 0.27, -0.22, 0.12, 0.49, 0.71),
+    )
     return Piece("wheelchair", (0.66, 1.04, 0.94), tuple(parts), 0.0, 0.49, solids, (0.0, 0.0, 0.44, 0.42))
 
 
@@ -90,7 +108,11 @@ def rollator(frame: Material = P.RED_METAL) -> Piece:
     parts: list[Part] = []
     for side in (-1, 1):
         x = side * 0.265
-        tubes.append(tube(rounded_path([(x, -0.30, 0.895), (x, -0.15, 0.905), (x, -0.06, 0.84), (x, 0.26, 0.22)], 0.08), 0.014, 10))
+        tubes.append(
+            tube(
+                rounded_path([(x, -0.30, 0.895), (x, -0.15, 0.905), (x, -0.06, 0.84), (x, 0.26, 0.22)], 0.08), 0.014, 10
+            )
+        )
         tubes.append(tube(rounded_path([(x, 0.07, 0.60), (x, -0.05, 0.52), (x, -0.25, 0.20)], 0.08), 0.014, 10))
         grips.append(tube([(x, -0.33, 0.893), (x, -0.20, 0.902)], 0.019, 12))
         brakes.append(tube(rounded_path([(x, -0.17, 0.89), (x, -0.21, 0.85), (x, -0.31, 0.845)], 0.03), 0.006, 6))
@@ -105,38 +127,69 @@ def rollator(frame: Material = P.RED_METAL) -> Piece:
         wire.append(tube(ring, 0.004, 5, True))
     for i in range(9):
         x = -0.19 + 0.38 * i / 8
-        wire.append(tube(rounded_path([(x, 0.06, 0.44), (x, 0.07, 0.28), (x, 0.30, 0.28), (x, 0.31, 0.44)], 0.02, 2), 0.0028, 4))
+        wire.append(
+            tube(rounded_path([(x, 0.06, 0.44), (x, 0.07, 0.28), (x, 0.30, 0.28), (x, 0.31, 0.44)], 0.02, 2), 0.0028, 4)
+        )
     seat = cushion((0.44, 0.24, 0.035), (0, 0.09, 0.575), 0.004, 0.015, 6)
-    parts += [(frame, join(tubes)), (P.RUBBER, join(grips)), (P.DARK_METAL, join([*brakes, *wire])),
-              (P.LEATHER_BLACK, join([seat, tube(strap, 0.02, 8)]))]
-    solids = (span(-0.30, -0.24, -0.34, 0.34, 0.0, 0.92), span(0.24, 0.30, -0.34, 0.34, 0.0, 0.92),
-              span(-0.24, 0.24, 0.00, 0.31, 0.28, 0.60))
+    parts += [
+        (frame, join(tubes)),
+        (P.RUBBER, join(grips)),
+        (P.DARK_METAL, join([*brakes, *wire])),
+        (P.LEATHER_BLACK, join([seat, tube(strap, 0.02, 8)])),
+    ]
+    solids = (
+        span(-0.30, -0.24, -0.34, 0.34, 0.0, 0.92),
+        span(0.24, 0.30, -0.34, 0.34, 0.0, 0.92),
+        span(-0.24, 0.24, 0.00, 0.31, 0.28, 0.60),
+    )
     return Piece("walker", (0.62, 0.70, 0.92), tuple(parts), 0.0, None, solids)
 
 
 def mobile_lift() -> Piece:
-    """A mobile patient lift: U-shaped base on castors, mast, boom, spreader bar with a sling; +y is the patient's side."""
+    """A mobile patient lift: U-shaped base on castors, mast, boom, spreader bar, sling; +y is the patient's side."""
     white, dark = [], []
     parts: list[Part] = []
     for side in (-1, 1):
         x = side * 0.29
-        white.append(tube(rounded_path([(side * 0.10, -0.46, 0.12), (x, -0.42, 0.12), (x, 0.52, 0.105)], 0.12), 0.026, 10))
+        white.append(
+            tube(rounded_path([(side * 0.10, -0.46, 0.12), (x, -0.42, 0.12), (x, 0.52, 0.105)], 0.12), 0.026, 10)
+        )
         parts += castor(0.04, x, 0.50, 0.09) + castor(0.05, side * 0.27, -0.48, 0.11)
         dark.append(tube([(side * 0.20, -0.53, 1.02), (side * 0.12, -0.53, 1.02)], 0.018, 10))
-    white += [box((0.46, 0.12, 0.07), (0, -0.47, 0.135), 0.02, 2), box((0.075, 0.085, 1.50), (0, -0.44, 0.90), 0.014, 2)]
-    white.append(tube(rounded_path([(-0.20, -0.53, 1.02), (-0.20, -0.47, 0.95), (0.20, -0.47, 0.95), (0.20, -0.53, 1.02)], 0.05), 0.014, 10))
+    white += [
+        box((0.46, 0.12, 0.07), (0, -0.47, 0.135), 0.02, 2),
+        box((0.075, 0.085, 1.50), (0, -0.44, 0.90), 0.014, 2),
+    ]
+    white.append(
+        tube(
+            rounded_path([(-0.20, -0.53, 1.02), (-0.20, -0.47, 0.95), (0.20, -0.47, 0.95), (0.20, -0.53, 1.02)], 0.05),
+            0.014,
+            10,
+        )
+    )
     white.append(tube(rounded_path([(0, -0.44, 1.62), (0, -0.20, 1.72), (0, 0.34, 1.66)], 0.25), 0.03, 12))
     dark += [tube([(0, -0.37, 1.02), (0, -0.22, 1.40)], 0.026, 12), box((0.20, 0.10, 0.26), (0, -0.50, 1.20), 0.02, 2)]
     rod = [tube([(0, -0.22, 1.40), (0, -0.12, 1.68)], 0.014, 10), tube([(0, 0.345, 1.66), (0, 0.345, 1.50)], 0.014, 10)]
     bar = rounded_path([(-0.26, 0.345, 1.40), (-0.20, 0.345, 1.49), (0.20, 0.345, 1.49), (0.26, 0.345, 1.40)], 0.06)
     white.append(tube(bar, 0.018, 10))
     y, z = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 13), indexing="xy")
-    cloth = np.stack([0.25 * z * (1 - 0.15 * y**2), 0.345 + 0.15 * y, 1.38 - 0.38 * (1 - z**2) ** 0.5 * (1 - 0.25 * y**2)], -1)
-    parts += [(P.WHITE_METAL, join(white)), (P.PLASTIC_BLUE, join(dark)), (P.CHROME, join(rod)),
-              (P.FABRIC_BLUE, surface(cloth))]
-    solids = (span(-0.33, -0.25, -0.55, 0.55, 0.0, 0.14), span(0.25, 0.33, -0.55, 0.55, 0.0, 0.14),
-              span(-0.30, 0.30, -0.55, -0.40, 0.0, 0.20), span(-0.10, 0.10, -0.55, -0.38, 0.0, 1.70),
-              span(-0.05, 0.05, -0.38, 0.36, 1.50, 1.75), span(-0.27, 0.27, 0.20, 0.50, 1.00, 1.50))
+    cloth = np.stack(
+        [0.25 * z * (1 - 0.15 * y**2), 0.345 + 0.15 * y, 1.38 - 0.38 * (1 - z**2) ** 0.5 * (1 - 0.25 * y**2)], -1
+    )
+    parts += [
+        (P.WHITE_METAL, join(white)),
+        (P.PLASTIC_BLUE, join(dark)),
+        (P.CHROME, join(rod)),
+        (P.FABRIC_BLUE, surface(cloth)),
+    ]
+    solids = (
+        span(-0.33, -0.25, -0.55, 0.55, 0.0, 0.14),
+        span(0.25, 0.33, -0.55, 0.55, 0.0, 0.14),
+        span(-0.30, 0.30, -0.55, -0.40, 0.0, 0.20),
+        span(-0.10, 0.10, -0.55, -0.38, 0.0, 1.70),
+        span(-0.05, 0.05, -0.38, 0.36, 1.50, 1.75),
+        span(-0.27, 0.27, 0.20, 0.50, 1.00, 1.50),
+    )
     return Piece("lift", (0.66, 1.14, 1.76), tuple(parts), 0.0, None, solids)
 
 
@@ -148,9 +201,19 @@ def iv_pole() -> list[Part]:
         end = (0.24 * np.cos(a), 0.24 * np.sin(a), 0.075)
         base.append(tube(rounded_path([(0, 0, 0.12), (end[0] * 0.5, end[1] * 0.5, 0.11), end], 0.05), 0.013, 8))
         wheels.append(cylinder(0.028, 0.022, (end[0], end[1], 0.028), "x", 14))
-    hooks = [tube(rounded_path([(0, 0, 1.88), (s * 0.12, 0, 1.90), (s * 0.13, 0, 1.96)], 0.04), 0.005, 6) for s in (-1, 1)]
-    bag = lathe([(0, -0.13), (0.05, -0.12), (0.058, 0.05), (0.045, 0.11), (0, 0.125)], 14, (1.0, 0.42)).moved(0.12, 0, 1.74)
+    hooks = [
+        tube(rounded_path([(0, 0, 1.88), (s * 0.12, 0, 1.90), (s * 0.13, 0, 1.96)], 0.04), 0.005, 6) for s in (-1, 1)
+    ]
+    bag = lathe([(0, -0.13), (0.05, -0.12), (0.058, 0.05), (0.045, 0.11), (0, 0.125)], 14, (1.0, 0.42)).moved(
+        0.12, 0, 1.74
+    )
     line = rounded_path([(0.12, 0, 1.61), (0.11, 0.02, 1.35), (0.05, 0.03, 1.1), (0.03, 0.02, 1.22)], 0.12)
     pump = box((0.13, 0.10, 0.20), (0, 0.05, 1.18), 0.015, 2)
-    return [(P.CHROME, join([cylinder(0.012, 1.80, (0, 0, 1.0)), *hooks])), (P.GREY_METAL, join(base)), (P.RUBBER, join(wheels)),
-            (P.FLUID, bag), (P.PLASTIC, tube(line, 0.0035, 5)), (P.PLASTIC_BLUE, pump)]
+    return [
+        (P.CHROME, join([cylinder(0.012, 1.80, (0, 0, 1.0)), *hooks])),
+        (P.GREY_METAL, join(base)),
+        (P.RUBBER, join(wheels)),
+        (P.FLUID, bag),
+        (P.PLASTIC, tube(line, 0.0035, 5)),
+        (P.PLASTIC_BLUE, pump),
+    ]

@@ -18,8 +18,9 @@ def linear(hex_colour: str) -> Colour:
     return (red, green, blue)
 
 
-def _m(name: str, colour: str, roughness: float = 0.6, metallic: float = 0.0, glow: float = 0.0,
-       alpha: float = 1.0) -> Material:
+def _m(
+    name: str, colour: str, roughness: float = 0.6, metallic: float = 0.0, glow: float = 0.0, alpha: float = 1.0
+) -> Material:
     base = linear(colour)
     emission = tuple(round(c * glow, 5) for c in base)
     return Material(name, base, roughness, metallic, (emission[0], emission[1], emission[2]), alpha)

@@ -66,8 +66,11 @@ def scene_meshes(name: str, parts: Iterable[Part]) -> list[SceneMesh]:
     meshes = []
     for material, shapes in groups.values():
         whole = join(shapes)
-        meshes.append(SceneMesh(f"{name}/{material.name}", whole.vertices.astype(np.float32),
-                                whole.faces.astype(np.int32), material))
+        meshes.append(
+            SceneMesh(
+                f"{name}/{material.name}", whole.vertices.astype(np.float32), whole.faces.astype(np.int32), material
+            )
+        )
     return meshes
 
 

@@ -41,7 +41,7 @@ class Item:
 
 @dataclass(frozen=True)
 class View:
-    """A camera to be: ``eye`` and ``target`` in metres; ``fov`` degrees, horizontal (fisheye: across the image width)."""
+    """A camera to be: ``eye`` and ``target`` in metres; ``fov`` degrees, horizontal (fisheye: across the width)."""
 
     name: str
     model: str
@@ -101,8 +101,9 @@ def wall_yaw(floor: Sequence[Sequence[float]], wall: int) -> float:
     return float(np.degrees(np.arctan2(direction[1], direction[0])))
 
 
-def against(floor: Sequence[Sequence[float]], wall: int, along: float, piece: Piece, name: str,
-            gap: float = 0.015) -> Item:
+def against(
+    floor: Sequence[Sequence[float]], wall: int, along: float, piece: Piece, name: str, gap: float = 0.015
+) -> Item:
     """``piece`` with its back to a wall, ``along`` metres from the wall's first corner."""
     start, direction, normal, _ = wall_frame(floor, wall)
     at = start + direction * along + normal * (piece.size[1] / 2 + gap)
@@ -139,16 +140,29 @@ def camera(view: View) -> Camera:
         matrix = fisheye_matrix(width, height, view.fov, circle=float(width))
     else:
         matrix = pinhole_matrix(width, height, view.fov)
-    return Camera(view.model, width, height, matrix, np.array(view.dist, dtype=np.float64),
-                  look_at(view.eye, view.target))
+    return Camera(
+        view.model, width, height, matrix, np.array(view.dist, dtype=np.float64), look_at(view.eye, view.target)
+    )
 
 
 def room_of(plan: Plan) -> Room:
     """The Room noun of a plan."""
-    provenance: dict[str, Any] = {"source": "built-in", "licence": "GPL-3.0-or-later", "title": plan.title,
-                                  "description": plan.description, "dimensions": list(plan.sources)}
-    return Room(plan.name, plan.corners, plan.height, tuple(furniture(i) for i in plan.items),
-                tuple(RoomCamera(v.name, camera(v)) for v in plan.views), provenance, {"metric": True})
+    provenance: dict[str, Any] = {
+        "source": "built-in",
+        "licence": "GPL-3.0-or-later",
+        "title": plan.title,
+        "description": plan.description,
+        "dimensions": list(plan.sources),
+    }
+    return Room(
+        plan.name,
+        plan.corners.copy(),
+        plan.height,
+        tuple(furniture(i) for i in plan.items),
+        tuple(RoomCamera(v.name, camera(v)) for v in plan.views),
+        provenance,
+        {"metric": True},
+    )
 
 
 def furnishing(plan: Plan) -> list[SceneMesh]:

@@ -64,10 +64,12 @@ def join(shapes: Iterable[Shape]) -> Shape:
     return Shape(np.concatenate([s.vertices for s in items]), np.concatenate(faces))
 
 
-def weld(shape: Shape, digits: int = 6) -> Shape:
-    """Merge vertices that agree to ``digits`` decimals and drop faces that collapse."""
-    keys = np.round(shape.vertices, digits) + 0.0
-    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+def weld(shape: Shape) -> Shape:
+    """Merge vertices that agree to 10 micrometres and drop faces that collapse; within 10 m of the origin."""
+    steps = np.round(shape.vertices * 1e5).astype(np.int64) + (1 << 20)
+    # 21 bits an axis in one integer: many times faster to sort than rows
+    key = (steps[:, 0] << 42) | (steps[:, 1] << 21) | steps[:, 2]
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     faces = inverse.reshape(-1)[shape.faces]
     keep = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     return Shape(shape.vertices[first], faces[keep])
@@ -135,13 +137,18 @@ def box(
     return weld(join(sides)).moved(*center)
 
 
-def cushion(size: Sequence[float], center: Sequence[float] = (0, 0, 0), puff: float = 0.03, soft: float = 0.05,
-            divisions: int = 8) -> Shape:
+def cushion(
+    size: Sequence[float],
+    center: Sequence[float] = (0, 0, 0),
+    puff: float = 0.03,
+    soft: float = 0.05,
+    divisions: int = 8,
+) -> Shape:
     """A stuffed box: rounded by ``soft`` and swollen by ``puff`` in the middle of its two largest sides."""
     full = np.asarray(size, dtype=np.float64)
     thin = int(np.argmin(full))
     half = full / 2
-    shape = box(full, bevel=soft, segments=3, divisions=divisions)
+    shape = box(full.tolist(), bevel=soft, segments=3, divisions=divisions)
 
     def swell(v: Floats) -> Floats:
         out = v.copy()
@@ -178,8 +185,14 @@ def lathe(profile: ArrayLike, segments: int = 24, squash: tuple[float, float] = 
     return weld(surface(points, wrap_rows=True))
 
 
-def cylinder(radius: float, height: float, center: Sequence[float] = (0, 0, 0), axis: str = "z",
-             segments: int = 20, bevel: float = 0.003) -> Shape:
+def cylinder(
+    radius: float,
+    height: float,
+    center: Sequence[float] = (0, 0, 0),
+    axis: str = "z",
+    segments: int = 20,
+    bevel: float = 0.003,
+) -> Shape:
     """A closed cylinder centred at ``center`` along ``axis``, its rims rounded by ``bevel``."""
     h, b = height / 2, min(bevel, height / 3, radius / 2)
     profile = [(0, -h), (radius - b, -h), (radius, -h + b), (radius, h - b), (radius - b, h), (0, h)]
@@ -214,8 +227,7 @@ def rounded_path(points: ArrayLike, radius: float, steps: int = 5, closed: bool 
     return np.concatenate(out)
 
 
-def tube(path: ArrayLike, radius: float, segments: int = 8, closed: bool = False,
-         flat: float = 1.0) -> Shape:
+def tube(path: ArrayLike, radius: float, segments: int = 8, closed: bool = False, flat: float = 1.0) -> Shape:
     """A pipe of ``radius`` along a polyline [N, 3]; ``flat`` scales its second cross axis; open ends are capped."""
     p = np.asarray(path, dtype=np.float64)
     ahead = np.roll(p, -1, 0) - p
@@ -237,8 +249,10 @@ def tube(path: ArrayLike, radius: float, segments: int = 8, closed: bool = False
     binormals = np.cross(tangent, normals)
     miter = 1 / np.sqrt(np.clip((1 + np.sum(unit_ahead * unit_back, 1)) / 2, 0.3, 1))
     angle = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    ring = (np.cos(angle)[None, :, None] * normals[:, None] * miter[:, None, None]
-            + np.sin(angle)[None, :, None] * binormals[:, None] * flat)
+    ring = (
+        np.cos(angle)[None, :, None] * normals[:, None] * miter[:, None, None]
+        + np.sin(angle)[None, :, None] * binormals[:, None] * flat
+    )
     points = p[:, None] + radius * ring
     # rows run along the ring and columns along the path, so that normals point outwards
     shape = surface(points.transpose(1, 0, 2), wrap_rows=True, wrap_columns=closed)
@@ -252,11 +266,19 @@ def tube(path: ArrayLike, radius: float, segments: int = 8, closed: bool = False
     return weld(join([shape, *caps]))
 
 
-def torus(radius: float, thickness: float, center: Sequence[float] = (0, 0, 0), axis: str = "z",
-          segments: int = 32, around: int = 8) -> Shape:
+def torus(
+    radius: float,
+    thickness: float,
+    center: Sequence[float] = (0, 0, 0),
+    axis: str = "z",
+    segments: int = 32,
+    around: int = 8,
+) -> Shape:
     """A ring of pipe radius ``thickness`` about ``axis``."""
     a = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    ring = tube(np.stack([radius * np.cos(a), radius * np.sin(a), np.zeros_like(a)], -1), thickness, around, closed=True)
+    ring = tube(
+        np.stack([radius * np.cos(a), radius * np.sin(a), np.zeros_like(a)], -1), thickness, around, closed=True
+    )
     if axis == "x":
         ring = ring.turned("y", 90)
     elif axis == "y":
@@ -277,8 +299,9 @@ def prism(outline: ArrayLike, height: float, z: float = 0.0) -> Shape:
     return Shape(np.concatenate([low, high]), np.concatenate([walls, fan + n, fan[:, ::-1]]))
 
 
-def curtain(width: float, height: float, folds: float = 9, depth: float = 0.05, steps_z: int = 14,
-            phase: float = 0.0) -> Shape:
+def curtain(
+    width: float, height: float, folds: float = 9, depth: float = 0.05, steps_z: int = 14, phase: float = 0.0
+) -> Shape:
     """A hanging cloth in the x-z plane, top edge at z = 0, centred on x, with deep folds that open downwards."""
     columns = int(max(12, folds * 10))
     s = np.linspace(-0.5, 0.5, columns)[:, None]
@@ -302,9 +325,10 @@ def wrinkles(x: Floats, y: Floats, scale: float = 1.0, seed: float = 0.0) -> Flo
     return value / 1.9
 
 
-def draped(outline: ArrayLike, length: float, wave: float = 0.006, rows: int = 40, seed: float = 0.0,
-           thickness: float = 0.02) -> Shape:
-    """A blanket: the cross section [N, 2] of (x, z) points swept along y over ``length``, wrinkled, with a thick hem."""
+def draped(
+    outline: ArrayLike, length: float, wave: float = 0.006, rows: int = 40, seed: float = 0.0, thickness: float = 0.02
+) -> Shape:
+    """A blanket: the cross section [N, 2] of (x, z) points swept along y over ``length``, wrinkled, with a hem."""
     line = np.asarray(outline, dtype=np.float64)
     step = np.diff(line, axis=0)
     arc = np.concatenate([[0], np.cumsum(np.linalg.norm(step, axis=1))])
@@ -315,6 +339,7 @@ def draped(outline: ArrayLike, length: float, wave: float = 0.006, rows: int = 4
     bump = wave * wrinkles(arc[None, :] * 1.6, y[:, None] * 1.6, 2.2, seed)
     hem = np.clip((length / 2 - np.abs(y)) / thickness, 0, 1) ** 0.5 * thickness
     lift = (hem[:, None] + bump)[..., None] * normal[None]
-    outer = np.stack([line[None, :, 0] + lift[..., 0], np.broadcast_to(y[:, None], bump.shape),
-                      line[None, :, 1] + lift[..., 1]], -1)
+    outer = np.stack(
+        [line[None, :, 0] + lift[..., 0], np.broadcast_to(y[:, None], bump.shape), line[None, :, 1] + lift[..., 1]], -1
+    )
     return surface(outer).flipped()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,15 +44,19 @@ def _panel(length: float, height: float, holes: Sequence[Opening]) -> Shape:
     xs = sorted({0.0, length, *(h.along - h.width / 2 for h in holes), *(h.along + h.width / 2 for h in holes)})
     zs = sorted({0.0, height, *(h.sill for h in holes), *(h.head for h in holes)})
     faces = []
-    for x0, x1 in zip(xs, xs[1:], strict=False):
-        for z0, z1 in zip(zs, zs[1:], strict=False):
+    for x0, x1 in itertools.pairwise(xs):
+        for z0, z1 in itertools.pairwise(zs):
             x, z = (x0 + x1) / 2, (z0 + z1) / 2
             if not any(abs(x - h.along) < h.width / 2 and h.sill < z < h.head for h in holes):
                 faces.append(quad([x1, 0, z0], [x0, 0, z0], [x0, 0, z1], [x1, 0, z1]))
     for h in holes:
         x0, x1 = h.along - h.width / 2, h.along + h.width / 2
-        for a, b in (((x0, h.sill), (x1, h.sill)), ((x1, h.sill), (x1, h.head)),
-                     ((x1, h.head), (x0, h.head)), ((x0, h.head), (x0, h.sill))):
+        for a, b in (
+            ((x0, h.sill), (x1, h.sill)),
+            ((x1, h.sill), (x1, h.head)),
+            ((x1, h.head), (x0, h.head)),
+            ((x0, h.head), (x0, h.sill)),
+        ):
             faces.append(quad([a[0], 0, a[1]], [b[0], 0, b[1]], [b[0], -REVEAL, b[1]], [a[0], -REVEAL, a[1]]))
     return join(faces)
 
@@ -76,5 +81,6 @@ def _skirting(length: float, gaps: Sequence[tuple[float, float]]) -> Shape:
     runs.append((at, length))
     return join(
         box((b - a, SKIRTING_DEPTH, SKIRTING_HEIGHT), ((a + b) / 2, SKIRTING_DEPTH / 2, SKIRTING_HEIGHT / 2), 0.004)
-        for a, b in runs if b - a > 0.02
+        for a, b in runs
+        if b - a > 0.02
     )
