@@ -40,7 +40,8 @@ class Family:
 
 def _both(pattern: dict[str, str], left: str, right: str) -> dict[str, str]:
     """`{joint: name}` for both sides; `%` in a name stands for the side's spelling."""
-    return {f"{s}_{j}": n.replace("%", w) for s, w in zip(SIDES, (left, right), strict=True) for j, n in pattern.items()}
+    spelling = dict(zip(SIDES, (left, right), strict=True))
+    return {f"{side}_{joint}": name.replace("%", spelling[side]) for side in SIDES for joint, name in pattern.items()}
 
 
 def _acclaim(root: str) -> Family:
@@ -211,7 +212,7 @@ def _hinge(capture: Capture, family: Family, side: str, upper: str) -> np.ndarra
 
 
 def _smpl_hinge(upper: str, side: str) -> np.ndarray:
-    """The bending axis in SMPL's rest pose: knees fold back about +x, elbows fold forward about -y (left), +y (right)."""
+    """The bending axis in SMPL's rest pose: knees fold back about +x, elbows forward about -y (left) or +y (right)."""
     if upper == "hip":
         return np.array([1.0, 0.0, 0.0])
     return np.array([0.0, -1.0 if side == "left" else 1.0, 0.0])

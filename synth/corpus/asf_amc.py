@@ -124,7 +124,8 @@ def _bone(fields: dict, line: int, unit: float, scale: float, path: str | Path) 
     size = float(np.linalg.norm(direction))
     length = numbers(fields["length"][1][:1], path, fields["length"][0], 1)[0]
     if size < 1e-6 or length < 0:
-        raise BadFile(path, f"bone {name}", f"direction {direction.tolist()}, length {length}", "a bone with a direction")
+        found = f"direction {direction.tolist()}, length {length}"
+        raise BadFile(path, f"bone {name}", found, "a bone with a direction and a length")
     number, axis = fields["axis"]
     order = axis[3].upper() if len(axis) > 3 else "XYZ"
     if sorted(order) != ["X", "Y", "Z"]:

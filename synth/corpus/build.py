@@ -17,12 +17,12 @@ import torch
 
 from synth.body import BodyModel, load_body
 from synth.corpus import library, quality, stage
-from synth.corpus.retarget import LIBRARY_FPS, normalise, retarget
+from synth.corpus.retarget import normalise, retarget
 from synth.corpus.singles import SINGLES, Single
 from synth.corpus.takes import CREDITS, dataset_of, load_take
 from synth.errors import CareSynthError
 from synth.files import write_json, write_text
-from synth.interaction import Contact, Interaction, Meta, single
+from synth.interaction import Contact, Interaction, Meta, load_interaction, single
 from synth.skeleton import mirror_pose
 
 # Rotations and positions are kept to 1/4096 rad and 1/8192 m: a tenth of a millimetre, and files a third the size.
@@ -113,14 +113,16 @@ def faults(motion: Interaction) -> list[str]:
     return found + (["nobody sits in it"] if motion.meta.quality.get("missing_seat") else [])
 
 
-def build(mocap: str | Path, folder: str | Path, only: Iterable[str] = (), pairs: bool = True) -> dict[str, list[str]]:
+def build(
+    mocap: str | Path, folder: str | Path, only: Iterable[str] = (), singles: bool = True, pairs: bool = True
+) -> dict[str, list[str]]:
     """Write the library; returns the entries left out and their faults.
 
     Args:
         mocap: the recordings.
         folder: where the library goes.
-        only: ids to (re)build; all by default.
-        pairs: also build the scripted pairs.
+        only: ids of singles to (re)build; all by default.
+        singles, pairs: which halves to build; motions of a half that is not built stay as they are.
     """
     torch.set_num_threads(1)  # sums in another order would change the last bits, and the bytes
     body = load_body()
@@ -128,7 +130,7 @@ def build(mocap: str | Path, folder: str | Path, only: Iterable[str] = (), pairs
     chosen = set(only)
     rejected: dict[str, list[str]] = {}
     motions: dict[str, Interaction] = {}
-    for item in SINGLES:
+    for item in SINGLES if singles else ():
         if chosen and item.id not in chosen:
             continue
         motion = make_single(item, mocap, body)
@@ -140,7 +142,7 @@ def build(mocap: str | Path, folder: str | Path, only: Iterable[str] = (), pairs
             motions[item.id] = motion
     if pairs and not chosen:
         motions |= scripted_pairs(mocap, body)
-    write(folder, motions, clean=not chosen)
+    write(folder, motions, rejected, clean=singles and pairs and not chosen)
     return rejected
 
 
@@ -153,24 +155,21 @@ def scripted_pairs(mocap: str | Path, body: BodyModel) -> dict[str, Interaction]
         kind = motion.meta.interaction_class or "pair"
         number = 1 + sum(other.meta.interaction_class == motion.meta.interaction_class for other in made.values())
         made[f"{kind}_{number:02d}"] = quantised(motion)
+        print(f"{kind}_{number:02d}  {motion.seconds:5.1f} s  {motion.meta.quality}", file=sys.stderr, flush=True)
     return made
 
 
-def write(folder: Path, motions: dict[str, Interaction], clean: bool) -> None:
-    """Files, index and credits of a library; `clean` removes motions that are no longer in it."""
+def write(folder: Path, motions: dict[str, Interaction], left_out: Iterable[str], clean: bool) -> None:
+    """Files, index and credits of a library; `clean` removes every motion that is no longer in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    if clean:
-        for path in folder.glob("*.npz"):
-            if path.stem not in motions:
-                path.unlink()
+    for path in folder.glob("*.npz"):
+        if path.stem in set(left_out) or (clean and path.stem not in motions):
+            path.unlink()
     for name, motion in motions.items():
         motion.save(folder / f"{name}.npz")
-    from synth.interaction import load_interaction
-
     everything = {path.stem: load_interaction(path) for path in sorted(folder.glob("*.npz"))}
-    write_json(folder / library.INDEX, {"version": library.VERSION, "motions": [
-        index_entry(name, everything[name]) for name in sorted(everything)
-    ]})  # fmt: skip
+    lines = [index_entry(name, everything[name]) for name in sorted(everything)]
+    write_json(folder / library.INDEX, {"version": library.VERSION, "motions": lines})
     write_text(folder / "CREDITS.md", credits_text(everything))
 
 
@@ -195,9 +194,13 @@ def credits_text(motions: dict[str, Interaction]) -> str:
     groups: dict[tuple[str, str, str], list[str]] = {}
     for name in sorted(motions):
         source = motions[name].meta.source
-        groups.setdefault((source["dataset"], source["licence"], source["credit"]), []).append(name)
+        key = (source["dataset"], source["licence"], source["credit"])
+        groups.setdefault(key, []).append(name)
     lines = ["# Credits of the motion library", ""]
-    lines += ["Each motion is a stretch of a recording, put on another body and on the floor. Its npz repeats its source.", ""]
+    lines += [
+        "Each motion is a stretch of a recording, put on another body and on the floor. Its npz repeats its source.",
+        "",
+    ]
     for (dataset, licence, credit), names in sorted(groups.items()):
         lines += [f"## {dataset}", "", f"Licence: {licence}", "", credit, "", "Motions: " + ", ".join(names) + ".", ""]
     return "\n".join(lines)
@@ -208,10 +211,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mocap", required=True, help="folder of the recordings")
     parser.add_argument("--out", default=str(library.FOLDER), help="folder of the library (default: the package's)")
     parser.add_argument("--only", nargs="*", default=[], help="build only these ids, keep the others")
-    parser.add_argument("--no-pairs", action="store_true", help="leave out the scripted pairs")
+    parser.add_argument("--no-singles", action="store_true", help="keep the single motions as they are")
+    parser.add_argument("--no-pairs", action="store_true", help="keep the scripted pairs as they are")
     options = parser.parse_args(arguments)
     try:
-        rejected = build(options.mocap, options.out, options.only, not options.no_pairs)
+        rejected = build(options.mocap, options.out, options.only, not options.no_singles, not options.no_pairs)
     except CareSynthError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

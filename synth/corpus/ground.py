@@ -57,7 +57,9 @@ def sole_positions(body: BodyModel, betas: np.ndarray, rotmats: np.ndarray, tran
     return _soles(body, betas, rotmats, transl)[0]
 
 
-def _soles(body: BodyModel, betas: np.ndarray, rotmats: np.ndarray, transl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _soles(
+    body: BodyModel, betas: np.ndarray, rotmats: np.ndarray, transl: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions [4, T, 3] of the sole points and the z component [4, T] of their foot's upward normal."""
     joints, world = forward_kinematics(rotmats, body.rest_joints(betas).astype(float), transl)
     ids, offsets = sole_points(body, betas)

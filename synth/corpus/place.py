@@ -99,9 +99,13 @@ class _Tracks:
     def of(motion: Interaction, body: BodyModel) -> _Tracks:
         rest = np.asarray(body.rest_joints(motion.betas), float)
         joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
-        frames = np.unique(np.append(np.arange(0, motion.frames, max(1, round(STRIDE * motion.fps))), motion.frames - 1))
+        frames = np.unique(
+            np.append(np.arange(0, motion.frames, max(1, round(STRIDE * motion.fps))), motion.frames - 1)
+        )
         ids = [JOINT[name] for name in _RADII]
-        return _Tracks(joints[:, frames][:, :, ids], np.array(list(_RADII.values())), frames, joints[:, :, 0], rest[:, 0])
+        return _Tracks(
+            joints[:, frames][:, :, ids], np.array(list(_RADII.values())), frames, joints[:, :, 0], rest[:, 0]
+        )
 
 
 def clearance(room: Room, points: Array, radius: Array, ignore: Iterable[str] = ()) -> Array:
@@ -144,7 +148,9 @@ def _moved(points: Array, yaw: float, shift: Array) -> Array:
     return points @ yaw_matrix(yaw).T + shift
 
 
-def _on_furniture(motion: Interaction, tracks: _Tracks, stage: Furniture, room: Room, rng: np.random.Generator) -> Placement:
+def _on_furniture(
+    motion: Interaction, tracks: _Tracks, stage: Furniture, room: Room, rng: np.random.Generator
+) -> Placement:
     classes = STANDS_FOR.get(stage.cls, (stage.cls,))
     pieces = [piece for cls in classes for piece in room.of_class(cls)]
     if not pieces:
@@ -173,7 +179,7 @@ def _on_furniture(motion: Interaction, tracks: _Tracks, stage: Furniture, room: 
             f"{room.name}: no room for the motion at {', '.join(p.id for p in pieces)}; "
             f"the best try ({best[4].id}) goes {-best[1]:.2f} m into walls or furniture"
         )
-    score, worst, yaw, shift, piece = _draw(fitting, rng)
+    _, worst, yaw, shift, piece = _draw(fitting, rng)
     moved = motion.transform(yaw_matrix(yaw), shift, tracks.rest_pelvis)
     return Placement(moved, {stage.id: piece}, yaw_matrix(yaw), shift, worst, (0.0, motion.seconds))
 

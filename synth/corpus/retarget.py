@@ -28,7 +28,9 @@ PRIOR = Prior(rotation=0.15, translation=0.1, seconds=0.25, joints={10: 4.0, 11:
 def stand(capture: Capture, body: BodyModel, betas: np.ndarray, rotmats: np.ndarray, transl: np.ndarray) -> np.ndarray:
     """`transl` moved up or down so that the feet which stand in the capture stand on the floor z = 0."""
     heights = ground.sole_positions(body, betas, rotmats, transl)[..., 2]
-    lowest = [heights[2 * k : 2 * k + 2, anatomy.standing_frames(capture, s)].min(0) for k, s in enumerate(anatomy.SIDES)]
+    lowest = [
+        heights[2 * k : 2 * k + 2, anatomy.standing_frames(capture, s)].min(0) for k, s in enumerate(anatomy.SIDES)
+    ]
     standing = np.concatenate(lowest)
     floor = np.median(standing) if len(standing) >= 5 else np.percentile(heights.min(0), 5)
     return transl - np.array([0.0, 0.0, floor])
@@ -106,7 +108,10 @@ def refine(
         torch.from_numpy(planting.offsets.astype(np.float32)),
     )
     ids, offsets = surface_points(body, betas)
-    ids, offsets = np.concatenate([ids, planting.joints]), np.concatenate([offsets, planting.offsets.astype(np.float32)])
+    ids, offsets = (
+        np.concatenate([ids, planting.joints]),
+        np.concatenate([offsets, planting.offsets.astype(np.float32)]),
+    )
     surface = terms.Points(torch.zeros(len(ids), dtype=torch.long), torch.from_numpy(ids), torch.from_numpy(offsets))
     problem = Problem(
         rest_joints=torch.from_numpy(body.rest_joints(betas).astype(np.float32))[None],
@@ -136,7 +141,9 @@ def surface_points(body: BodyModel, betas: np.ndarray, count: int = 200) -> tupl
     rigid = used[body.weights[used].max(1) > 0.6]
     vertices = body.shaped(betas)[rigid]
     # Both toe tips first: they are what a swinging foot drags through the floor.
-    chosen = [int((vertices[:, 2] - 0.3 * vertices[:, 1] + 1e3 * (side * vertices[:, 0] < 0)).argmax()) for side in (1, -1)]
+    chosen = [
+        int((vertices[:, 2] - 0.3 * vertices[:, 1] + 1e3 * (side * vertices[:, 0] < 0)).argmax()) for side in (1, -1)
+    ]
     distance = np.full(len(rigid), np.inf)
     for index in range(count):  # farthest point sampling
         if index >= len(chosen):
