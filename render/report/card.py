@@ -42,7 +42,8 @@ def card_text(records: Sequence[ClipRecord], dataset: Mapping[str, Any]) -> str:
     parts = [
         _header(records),
         "# Synthetic care-home video\n",
-        f"{len(records)} clip{'s' * (len(records) != 1)} of people in care rooms, {seconds:.0f} s in all ({frames} frames of {sizes} at {rates} "
+        f"{len(records)} clip{'s' * (len(records) != 1)} of people in care rooms, {seconds:.0f} s in all "
+        f"({frames} frames of {sizes} at {rates} "
         "frames a second), made by CareSynth. No real person is shown. Open `index.html` to look at them.\n",
         "Labels are measured on the motion and the geometry that were rendered, not copied from the prompt; a motion "
         f"that did not show what its prompt asks was made again ({rejected} of {rejected + takes} attempts, "
