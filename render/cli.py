@@ -134,6 +134,8 @@ def make(options: Options) -> dict[str, Any]:
         try:
             with _progress((settings.takes * clips_a_take - tally.kept) * settings.frames, tally) as report:
                 run(job, takes, min(workers, max(1, len(takes))), tally, report)
+            if tally.failed and not tally.made and not tally.kept:
+                raise CareSynthError(tally.failed[0][1])
         except BaseException:
             clean_up(options.out)
             if not (new and discard_if_empty(options.out)):
@@ -151,6 +153,7 @@ def make(options: Options) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "seconds_a_clip": round(seconds / tally.made, 2) if tally.made else None,
         "rejected": tally.rejected,
+        "failed": [{"take": take, "reason": reason} for take, reason in sorted(tally.failed)],
         "warnings": [{"clip": clip, "warning": text} for clip, text in sorted(tally.warnings)],
         "gallery": str(options.out / "index.html"),
     }
@@ -163,6 +166,8 @@ def describe(summary: dict[str, Any]) -> str:
         lines.append(f"{summary['seconds']:.0f} s, {summary['seconds_a_clip']:.1f} s a clip")
     if summary["rejected"]:
         lines.append(f"{summary['rejected']} motions were made again: they did not show what the prompt asks")
+    for item in summary["failed"]:
+        lines.append(f"warning: take {item['take']} was left out: {item['reason']}")
     texts: dict[str, list[str]] = {}
     for item in summary["warnings"]:
         texts.setdefault(item["warning"], []).append(item["clip"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,21 +64,21 @@ class Studio:
 
     def perform(self, prompt: str, take_seed: Callable[[int], np.random.SeedSequence]) -> Performance:
         """Make the motion of one take and measure it; ``take_seed`` gives the take's seed for a purpose."""
-        from synth.motion.actions import measure_actions
-
         if self._generator is None:
             self._generator = make_generator(self.settings, self.room, self.model)
         settings = self.settings
         made = self._generator.generate(prompt, take_seed(MOTION), seconds=settings.seconds, fps=settings.fps)
-        interaction = exactly(made.interaction, settings.fps, settings.frames)
+        interaction = made.interaction
+        if interaction.frames != settings.frames or interaction.fps != settings.fps:
+            raise RuntimeError(f"the generator made {interaction.frames} frames at {interaction.fps} a second")
         rest = self.model.rest_joints(interaction.betas)
         joints, _ = forward_kinematics(interaction.rotations(), rest[:, None], interaction.transl)
         return Performance(
             interaction=interaction,
             joints=joints,
-            actions=measure_actions(interaction, self.model, self.room.furniture),
+            actions=made.actions,
             look=draw_look(np.random.default_rng(take_seed(LOOK)), interaction.meta),
-            match=plain(made.match_to_json()) if hasattr(made, "match_to_json") else {},
+            match=plain(made.match_to_json()),
             warning=made.warning,
             rejected=int(made.rejected),
         )
@@ -229,21 +229,6 @@ def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
     from synth.corpus.retrieve import RetrievalGenerator
 
     return RetrievalGenerator(room, model, settings.text_encoder)
-
-
-def exactly(motion: Interaction, fps: float, frames: int) -> Interaction:
-    """The motion at the video's frame rate and length; a motion that ends early is held at its last frame."""
-    motion = motion.resample(fps)
-    if motion.frames == frames:
-        return motion
-    index = np.minimum(np.arange(frames), motion.frames - 1)
-    return replace(
-        motion,
-        transl=motion.transl[:, index],
-        global_orient=motion.global_orient[:, index],
-        body_pose=motion.body_pose[:, index],
-        present=motion.present[:, index],
-    )
 
 
 def segment_to_json(segment: Any) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Tally:
     Attributes:
         made, kept: clips made now, and found finished.
         frames: rendered now. rejected: motions thrown away. warnings: clip id and text.
+        failed: takes for which no motion came out fit to be shown, and why.
         worker_seconds: summed over workers, per finished clip.
     """
 
@@ -54,6 +55,7 @@ class Tally:
     frames: int = 0
     rejected: int = 0
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[int, str]] = field(default_factory=list)
     worker_seconds: float = 0.0
 
 
@@ -165,6 +167,9 @@ class _Worker:
         elif kind == "take":
             self.left.remove(rest[0])
             tally.rejected += rest[1]
+        elif kind == "failed":
+            self.left.remove(rest[0])
+            tally.failed.append((rest[0], rest[1]))
         elif kind == "error":
             raise rest[0]
         report(kind, tally)
@@ -233,13 +238,19 @@ def _make_takes(job: Job, takes: Sequence[int], send: Callable[[tuple[Any, ...]]
     import torch
 
     from render.film import Studio
+    from synth.corpus.retrieve import NothingFits
 
     torch.set_num_threads(TORCH_THREADS)
     studio = Studio(job.settings, job.versions, job.device, job.threads)
     for take in takes:
         plans = plan_take(job.settings, studio.room, take)
         missing = [plan for plan in plans if not is_done(job.folder / "clips" / plan.id)]
-        send(("take", take, make_take(job, studio, missing, send) if missing else 0))
+        try:
+            rejected = make_take(job, studio, missing, send) if missing else 0
+        except NothingFits as error:  # one unlucky draw of bodies and places does not end a job of thousands
+            send(("failed", take, str(error)))
+        else:
+            send(("take", take, rejected))
 
 
 def make_take(job: Job, studio: Any, plans: Sequence[ClipPlan], send: Callable[[tuple[Any, ...]], None]) -> int:
