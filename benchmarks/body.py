@@ -2,7 +2,7 @@
 
     python -m benchmarks.body [--build]
 
-Prints one JSON object; times in seconds (the best of several runs, as other work on the machine only adds).
+Prints one JSON object; times in processor seconds of one thread (the best of several runs), which other work on the machine hardly moves.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def best_of(count: int, work: Callable[[], Any]) -> float:
     """The shortest of ``count`` runs, seconds."""
     times = []
     for _ in range(count):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times)
 
 

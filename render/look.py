@@ -11,7 +11,7 @@ import numpy as np
 Colour = tuple[float, float, float]  # linear RGB, 0..1
 
 # skin tones from Fitzpatrick type I to VI, sRGB
-_TONES = ("f3d6c6", "ecc2aa", "dda98b", "c08a66", "93603f", "5e3a28")
+_TONES = ("e6bda3", "dcaa8b", "cd9670", "ad7852", "815237", "513022")
 _HAIR = {"black": "1a1412", "dark": "33231a", "brown": "553a28", "chestnut": "6d4128", "blond": "a98554", "red": "7d3d1f",
          "grey": "8d8a86", "silver": "b9b6b1", "white": "dedbd5"}  # fmt: skip
 _SCRUBS = ("1f5f8b", "16425b", "2f7f79", "5b8fa8", "6b3f5e", "33475b", "3f7d58", "7fa3b8")

@@ -208,7 +208,10 @@ def _cloth(paint: Paint, look: PersonLook, part: str) -> Any:
     colour: Any = _pattern(paint, look, base) if patterned else base
     worn = paint.ramp(paint.grain((9, 9, 9), 3.0), 0.3, 0.7)
     colour = paint.blend(paint.math("MULTIPLY", worn, 0.25), colour, _scaled(base, 0.72, 0.72, 0.74), "MIX")
-    folds = paint.grain((16, 7, 16), 3.0, 0.55)
+    # creases: ridges where a smooth noise crosses its middle, longer than wide
+    valleys = [paint.math("ABSOLUTE", paint.math("SUBTRACT", paint.grain(scale, 1.0), 0.5)) for scale in ((15, 6, 15), (27, 17, 27))]
+    creases = paint.math("ADD", paint.ramp(valleys[0], 0.16, 0.0), paint.math("MULTIPLY", paint.ramp(valleys[1], 0.10, 0.0), 0.35))
+    folds = paint.math("ADD", paint.grain((16, 7, 16), 3.0, 0.55), paint.math("MULTIPLY", creases, 0.40))
     knit = part in ("jumper", "socks")
     if knit:
         ribs = paint.math("SINE", paint.math("MULTIPLY", paint.x, 1100.0))
@@ -231,7 +234,7 @@ def _cloth(paint: Paint, look: PersonLook, part: str) -> Any:
         colour = paint.blend(paint.math("MULTIPLY", placket, 0.5), colour, _scaled(base, 0.4, 0.4, 0.4))
         colour = paint.blend(button, colour, (0.78, 0.76, 0.70))
     return paint.surface(colour, Roughness=0.88, Specular_IOR_Level=0.2, Sheen_Weight=0.25 if knit else 0.08,
-                         Sheen_Roughness=0.5, Normal=paint.bump(relief, 0.012, 0.55))  # fmt: skip
+                         Sheen_Roughness=0.5, Normal=paint.bump(relief, 0.016, 0.7))  # fmt: skip
 
 
 def _shoe(paint: Paint, look: PersonLook, part: str) -> Any:

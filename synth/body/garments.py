@@ -239,9 +239,9 @@ def make_top(
     if sleeve > 0.5:
         elbow = elbow + arm * 0.9 * _bump(np.abs(p[:, 0]), sleeve - 0.05, 0.05)
     waist = (1 - arm) * (1 - 0.65 * _step(0.0, 0.30, p[:, 1]))
-    sheet = wrinkle(sheet, folds * 0.010 * waist, seed, 0.10, (1, 2.6, 1))
-    sheet = wrinkle(sheet, folds * 0.009 * elbow, seed + 1, 0.06, (0.8, 1.6, 1.6))
-    sheet = wrinkle(sheet, folds * 0.004 * np.ones(len(p)), seed + 2, 0.05)
+    sheet = wrinkle(sheet, folds * 0.017 * waist, seed, 0.11, (1, 2.6, 1))
+    sheet = wrinkle(sheet, folds * 0.014 * elbow, seed + 1, 0.06, (0.8, 1.6, 1.6))
+    sheet = wrinkle(sheet, folds * 0.005 * np.ones(len(p)), seed + 2, 0.06)
     sheet = sheet.moved(smooth(sheet, sheet.points, 1))
     p = sheet.points
     at_neck = (np.abs(p[:, 0]) < 0.15) & (p[:, 1] > 0.3)
@@ -275,8 +275,8 @@ def make_trousers(tailor: Tailor, low: float, high: float, ease: float, cling: f
     y = p[:, 1]
     legs = 1 - _step(-0.2, -0.10, y)
     gathers = (0.8 * _bump(y, -0.47, 0.09) + 1.0 * _bump(y, low + 0.05, 0.06) + 0.7 * _bump(y, -0.17, 0.07) + 0.15)
-    sheet = wrinkle(sheet, folds * 0.010 * gathers * (0.3 + 0.7 * legs), seed, 0.07, (1.5, 0.8, 1.5))
-    sheet = wrinkle(sheet, folds * 0.006 * legs, seed + 1, 0.08, (1, 4, 1))
+    sheet = wrinkle(sheet, folds * 0.016 * gathers * (0.3 + 0.7 * legs), seed, 0.075, (1.5, 0.8, 1.5))
+    sheet = wrinkle(sheet, folds * 0.010 * legs, seed + 1, 0.09, (1, 4, 1))
     sheet = sheet.moved(smooth(sheet, sheet.points, 1))
     inner = sheet.points.copy()  # the legs must not pass through each other
     below = inner[:, 1] < -0.17
