@@ -89,7 +89,7 @@ def _bedding(head_angle: float, cover: Material) -> list[Part]:
             *[np.linspace(a, b, max(2, int(np.linalg.norm(b - a) / 0.03)))[1:] for a, b in itertools.pairwise(line)],
         ]
     )
-    blanket = draped(line, 1.04, 0.006, 44, seed=1.3).moved(0, 0.475)
+    blanket = draped(line, 1.04, 0.009, 44, seed=1.3).moved(0, 0.475)
     turned_down = draped(line * np.array([1.012, 1.0]) + np.array([0, 0.012]), 0.24, 0.004, 16, seed=4.0).moved(0, 0.03)
     folded = join(
         [box((0.62, 0.34, 0.05), (0, 0.80, 0.575), 0.022, 3, 4), box((0.6, 0.33, 0.045), (0, 0.80, 0.615), 0.02, 3, 4)]

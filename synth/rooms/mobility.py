@@ -73,7 +73,7 @@ def wheelchair(frame: Material = P.BLUE_METAL) -> Piece:
         black.append(box((0.055, 0.30, 0.032), (x, -0.05, 0.702), 0.014, 2))
         black.append(box((0.006, 0.30, 0.16), (x, -0.06, 0.565), 0.003))
         grips.append(tube([(x, -0.50, 0.913), (x, -0.39, 0.913)], 0.018, 12))
-        plates.append(box((0.175, 0.13, 0.014), (0, 0, 0), 0.006).turned("x", 12).moved(side * 0.125, 0.455, 0.115))
+        plates.append(box((0.195, 0.13, 0.014), (0, 0, 0), 0.006).turned("x", 12).moved(side * 0.131, 0.455, 0.115))
         black.append(box((0.03, 0.015, 0.045), (x, -0.33, 0.86), 0.004))
     cloth = [
         _sling(0.45, [(-0.24, 0.482), (-0.1, 0.488), (0.1, 0.49), (0.22, 0.492)], 0.012),

@@ -52,8 +52,8 @@ def window(width: float, sill: float, head: float, frame: Material = P.TRIM) -> 
     """Two casements with glass in a wall hole centred at x = 0 (wall at y = 0), sill board, handle, view outside."""
     y, high, half = -0.10, head - sill, width / 2
     middle = (sill + head) / 2
-    wood = [box((0.055, 0.06, high), (s * (half - 0.0275), y, middle), 0.006) for s in (-1, 1)]
-    wood += [box((width, 0.06, 0.055), (0, y, z), 0.006) for z in (sill + 0.0275, head - 0.0275)]
+    wood = [box((0.055, 0.06, high - 0.002), (s * (half - 0.0285), y, middle), 0.006) for s in (-1, 1)]
+    wood += [box((width - 0.108, 0.056, 0.055), (0, y, z), 0.006) for z in (sill + 0.0275, head - 0.0275)]
     wood.append(box((0.075, 0.065, high - 0.1), (0, y, middle), 0.006))
     casement = half - 0.055 - 0.0375
     for s in (-1, 1):

@@ -62,16 +62,18 @@ def _views(
     look: tuple[float, float],
     corner_fov: float = 96.0,
     door_fov: float = 86.0,
+    above: tuple[float, float] | None = None,
 ) -> tuple[View, ...]:
     """The three usual mountings: high corner wide-angle, door-side with lens distortion, ceiling fisheye."""
+    x, y = above or (width / 2, depth / 2)
     return (
         View("corner", "pinhole", (*corner, min(2.5, height - 0.15)), (*look, 0.55), corner_fov),
         View("door", "brown_conrady", (*door, 2.35), (*look, 0.7), door_fov, BARREL),
         View(
             "ceiling",
             "fisheye",
-            (width / 2, depth / 2, height - 0.06),
-            (width / 2, depth / 2, 0.0),
+            (x, y, height - 0.06),
+            (x, y, 0.0),
             186.0,
             (0.0, 0.0, 0.0, 0.0),
         ),
@@ -173,7 +175,7 @@ def ward_02() -> Plan:
         (hole,),
         items,
         decor,
-        _views(w, d, h, (6.42, 0.18), (0.18, 0.2), (3.1, 2.9), 98.0, 90.0),
+        _views(w, d, h, (6.42, 0.18), (2.8, 0.16), (3.3, 3.0), 98.0, 90.0, (3.8, 1.95)),
         SOURCES,
     )
 
@@ -271,7 +273,7 @@ def ward_04() -> Plan:
         (hole,),
         items,
         decor,
-        _views(w, d, h, (2.86, 0.14), (1.35, 0.12), (1.15, 1.9), 100.0, 92.0),
+        _views(w, d, h, (2.86, 0.14), (1.72, 0.12), (1.25, 1.9), 100.0, 92.0),
         SOURCES,
     )
 
