@@ -121,6 +121,7 @@ def make(options: Options) -> dict[str, Any]:
     started = time.monotonic()
     settings = options.settings()
     room = load_room(settings.scene)
+    _check_files(settings, room)
     clips_a_take = len(plan_take(settings, room, 0))  # also finds an unknown camera before anything is written
     _check_engine(settings, room)
     workers = options.given["workers"] or max(1, (os.cpu_count() or 1) // 8)
@@ -223,6 +224,18 @@ def _check_engine(settings: JobSettings, room: Any) -> None:
             "--engine", settings.engine,
             f"cycles for camera {lenses[0]} ({room.camera(lenses[0]).model}); the others draw pinhole cameras only",
         )  # fmt: skip
+
+
+def _check_files(settings: JobSettings, room: Any) -> None:
+    """Read the user's own files once before anything is written: a damaged one is found here, not in a worker."""
+    if room.folder is not None:
+        from synth.rooms import room_meshes
+
+        room_meshes(room)
+    if settings.body != "makehuman":
+        from synth.body import load_body
+
+        load_body(settings.body)
 
 
 def _digest(path: Path) -> str:
