@@ -96,6 +96,6 @@ def _local(block: np.ndarray, path: str | Path, name: str) -> np.ndarray:
         return rotation.axis_angle_to_matrix(block * np.array([0.0, 0.0, 1.0]))
     norms = np.linalg.norm(block, axis=1, keepdims=True)
     if (np.abs(norms - 1.0) > 0.5).any():  # the published files themselves are off by up to a tenth
-        worst = float(norms[np.abs(norms - 1.0).argmax()])
+        worst = float(norms.flat[np.abs(norms - 1.0).argmax()])
         raise BadFile(path, f"{name} quaternion", f"length {worst:.3f}", "unit quaternions w x y z")
     return rotation.quaternion_to_matrix(block / norms)

@@ -13,7 +13,8 @@ from synth.interaction import Contact
 from synth.room import Box, Furniture
 from synth.skeleton import JOINT, facing_yaw
 
-CHAIR = (0.50, 0.52, 0.90)  # metres: width, depth, height of the chair that is put under a sitter
+CHAIR = (0.46, 0.45, 0.88)  # metres: width, depth, height of the chair that is put under a sitter
+SLAB = 0.06  # metres, thickness of its seat
 STILL = 0.25  # m/s; a seated pelvis moves no faster
 FLESH = 0.02  # metres the seat presses into the body
 TOUCH = 0.03  # metres above the floor at which a hand or knee touches it
@@ -64,7 +65,7 @@ def seat_under(body: BodyModel, vertices: np.ndarray, joints: np.ndarray, global
     pelvis = joints[sat, JOINT["pelvis"], :2].mean(0)
     rear = float(np.percentile((vertices[sat][:, bottom, :2] - pelvis) @ ahead, 1))
     width, depth, top = CHAIR
-    center = pelvis + ahead * (rear - 0.05 + depth / 2)
+    center = pelvis + ahead * (rear - 0.02 + depth / 2)
     size = np.array([width, depth, max(top, height + 0.4)])
     chair = Furniture(
         id="seat",
@@ -72,7 +73,8 @@ def seat_under(body: BodyModel, vertices: np.ndarray, joints: np.ndarray, global
         box=Box(np.array([*center, size[2] / 2]), size, facing - np.pi / 2),
         seat_height=height,
         solids=(
-            Box(np.array([0.0, 0.0, (height - size[2]) / 2]), np.array([width, depth, height])),
+            # a slab on legs: calves fold back under it
+            Box(np.array([0.0, 0.0, height - SLAB / 2 - size[2] / 2]), np.array([width, depth, SLAB])),
             Box(np.array([0.0, -depth / 2 + 0.02, height / 2]), np.array([width, 0.04, size[2] - height])),
         ),
         seat=Box(np.array([0.0, 0.02, height - size[2] / 2]), np.array([width, depth - 0.04, 0.0])),
