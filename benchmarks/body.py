@@ -2,7 +2,8 @@
 
     python -m benchmarks.body [--build]
 
-Prints one JSON object; times in processor seconds of one thread (the best of several runs), which other work on the machine hardly moves.
+Prints one JSON object. Times are processor seconds of one thread, the best of several runs: other work on the machine
+hardly moves them.
 """
 
 from __future__ import annotations

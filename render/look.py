@@ -12,8 +12,17 @@ Colour = tuple[float, float, float]  # linear RGB, 0..1
 
 # skin tones from Fitzpatrick type I to VI, sRGB
 _TONES = ("e6bda3", "dcaa8b", "cd9670", "ad7852", "815237", "513022")
-_HAIR = {"black": "1a1412", "dark": "33231a", "brown": "553a28", "chestnut": "6d4128", "blond": "a98554", "red": "7d3d1f",
-         "grey": "8d8a86", "silver": "b9b6b1", "white": "dedbd5"}  # fmt: skip
+_HAIR = {
+    "black": "1a1412",
+    "dark": "33231a",
+    "brown": "553a28",
+    "chestnut": "6d4128",
+    "blond": "a98554",
+    "red": "7d3d1f",
+    "grey": "8d8a86",
+    "silver": "b9b6b1",
+    "white": "dedbd5",
+}
 _SCRUBS = ("1f5f8b", "16425b", "2f7f79", "5b8fa8", "6b3f5e", "33475b", "3f7d58", "7fa3b8")
 _GOWN = ("b9cdd6", "c6d5cb", "cfd6e3", "aac4c9")
 _PYJAMAS = ("7d92b3", "b28a93", "6f8577", "a79a86", "56627d", "9c7d9b")
@@ -98,7 +107,7 @@ def _tone(rng: np.random.Generator, place: float | None) -> tuple[Colour, float]
 def _hair_colour(rng: np.random.Generator, age: float, dark: float) -> str:
     grey = float(np.interp(age, (35, 50, 65, 75), (0.02, 0.25, 0.75, 0.97)))
     if rng.uniform() < grey:
-        names = ("grey", "silver", "white")
+        names: tuple[str, ...] = ("grey", "silver", "white")
         shares = np.array([1.0, 1.0, 0.2]) if age < 65 else np.array([0.7, 1.2, 1.0])
     elif dark > 0.6:
         names, shares = ("black", "dark"), np.array([2.0, 1.0])
@@ -110,7 +119,7 @@ def _hair_colour(rng: np.random.Generator, age: float, dark: float) -> str:
 
 def _style(rng: np.random.Generator, gender: str, age: float, dark: float) -> str:
     if gender == "male":
-        names = ("hair_short", "hair_thin", "hair_balding", "hair_curly")
+        names: tuple[str, ...] = ("hair_short", "hair_thin", "hair_balding", "hair_curly")
         old = float(np.clip((age - 40) / 40, 0, 1))
         shares = np.array([1.0 - 0.55 * old, 0.1 + 0.7 * old, 0.1 + 0.9 * old, 0.1 + 0.35 * (dark > 0.6)])
     else:

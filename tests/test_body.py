@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from synth.body import (
-    HAIR, OUTFITS, BodyModel, betas_from, cache, draw_person, dressed_faces, dressed_vertices, load_body, parts_worn,
+    HAIR,
+    OUTFITS,
+    BodyModel,
+    betas_from,
+    cache,
+    draw_person,
+    dressed_faces,
+    dressed_vertices,
+    load_body,
+    parts_worn,
 )  # fmt: skip
 from synth.body.shape import measure
 from synth.body.sheet import Sheet, border_edges, clip, from_quads, normals
@@ -38,16 +47,19 @@ def test_rest_pose_is_smpls(body: BodyModel) -> None:
         leg = [at[f"{side}_{name}"] for name in ("hip", "knee", "ankle")]
         assert all(step[1] < -0.35 and np.abs(step[[0, 2]]).max() < 0.02 for step in np.diff(leg, axis=0))
         toes = at[f"{side}_foot"] - at[f"{side}_ankle"]
-        assert toes[2] > 0.1 and abs(toes[0]) < 0.02
+        assert toes[2] > 0.1
+        assert abs(toes[0]) < 0.02
     np.testing.assert_allclose(joints[list(SMPL_MIRROR)] * (-1, 1, 1), joints, atol=3e-3)
     nose = body.v_template[list(body.landmarks["nose"])].mean(0)
-    assert nose[2] > 0.12 and abs(nose[0]) < 3e-3
+    assert nose[2] > 0.12
+    assert abs(nose[0]) < 3e-3
 
 
 def test_arrays_keep_smpls_rules(body: BodyModel) -> None:
     np.testing.assert_allclose(body.weights.sum(1), 1, atol=1e-5)
     np.testing.assert_allclose(body.J_regressor.sum(1), 1, atol=1e-5)
-    assert body.weights.min() >= 0 and body.J_regressor.min() >= 0
+    assert body.weights.min() >= 0
+    assert body.J_regressor.min() >= 0
     assert set(np.unique(body.faces)) == set(range(13380))  # the skin comes first
     sides = np.sort(np.concatenate([body.faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))]), 1)
     assert (np.unique(sides, axis=0, return_counts=True)[1] == 2).all()  # closed: volume and mass make sense
@@ -80,15 +92,25 @@ def test_posing_is_differentiable(body: BodyModel) -> None:
     rotations = torch.eye(3).expand(2, 24, 3, 3).clone().requires_grad_()
     vertices, _ = body.pose(betas, rotations, torch.zeros(2, 3), np.arange(0, 13380, 50))
     vertices.square().sum().backward()
-    assert betas.grad is not None and rotations.grad is not None
-    assert betas.grad.abs().max() > 0 and rotations.grad.abs().max() > 0
+    assert betas.grad is not None
+    assert rotations.grad is not None
+    assert betas.grad.abs().max() > 0
+    assert rotations.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize(
     ("age", "gender", "height", "weight"),
-    [(25, "female", 1.65, 58), (45, "male", 1.85, 86), (83, "female", 1.52, 48), (90, "male", 1.70, 74), (70, "female", 1.60, 76)],
+    [
+        (25, "female", 1.65, 58),
+        (45, "male", 1.85, 86),
+        (83, "female", 1.52, 48),
+        (90, "male", 1.70, 74),
+        (70, "female", 1.60, 76),
+    ],
 )
-def test_people_are_as_tall_and_heavy_as_asked(body: BodyModel, age: int, gender: str, height: float, weight: float) -> None:
+def test_people_are_as_tall_and_heavy_as_asked(
+    body: BodyModel, age: int, gender: str, height: float, weight: float
+) -> None:
     betas = betas_from(age=age, gender=gender, height=height, weight=weight, model=body)
     tall, heavy = measure(body, betas)
     assert tall == pytest.approx(height, abs=0.004)
@@ -162,7 +184,8 @@ def test_outfits_name_parts_and_hide_skin(body: BodyModel) -> None:
         for hair in (*HAIR, None):
             assert set(parts_worn(body, outfit, hair)) >= {"skin", "eyes", *OUTFITS[outfit]}
     faces, part, names = dressed_faces(body, "scrubs", "hair_bun")
-    assert len(faces) == len(part) and part.max() == len(names) - 1
+    assert len(faces) == len(part)
+    assert part.max() == len(names) - 1
     assert (part == 0).sum() < 0.75 * len(body.faces)
     assert len(dressed_vertices(body, "scrubs", "hair_bun")) < 0.6 * len(body.v_template)
     with pytest.raises(BadOption, match="outfit"):
@@ -193,7 +216,10 @@ def _arrays_of(body: BodyModel) -> dict[str, np.ndarray]:
     import json
 
     table = body.shape_table
-    meta = {"parts": [[p.name, p.kind] for p in body.parts.values()], "landmarks": {k: list(v) for k, v in body.landmarks.items()}}
+    meta = {
+        "parts": [[p.name, p.kind] for p in body.parts.values()],
+        "landmarks": {k: list(v) for k, v in body.landmarks.items()},
+    }
     return {
         "v_template": body.v_template, "shapedirs": body.shapedirs, "weights": body.weights,
         "J_regressor": body.J_regressor, "knots": table["knots"], "races": table["races"],

@@ -60,12 +60,17 @@ def as_official_pickle(made: dict[str, np.ndarray], ch: type, path: Path) -> Non
     template = sys.modules["chumpy.reordering"].Select()
     template.a, template.idxs, template.preferred_shape = made["v_template"], np.arange(VERTICES * 3), (VERTICES, 3)
     fields = made | {
-        "shapedirs": shapes, "v_template": template, "J_regressor": csc_matrix(made["J_regressor"]), "bs_type": "lrotmin",
-    }  # fmt: skip
+        "shapedirs": shapes,
+        "v_template": template,
+        "J_regressor": csc_matrix(made["J_regressor"]),
+        "bs_type": "lrotmin",
+    }
     path.write_bytes(pickle.dumps(fields, protocol=2))
 
 
-def posed_by_smplx(path: Path, betas: np.ndarray, pose: np.ndarray, transl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def posed_by_smplx(
+    path: Path, betas: np.ndarray, pose: np.ndarray, transl: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     smplx = pytest.importorskip("smplx")
     body = smplx.create(str(path), model_type="smpl", num_betas=10, batch_size=len(pose))
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """Draw docs/images/bodies.jpg: twelve people of several ages, sexes and clothes, standing, walking and sitting.
 
-    python docs/make/bodies.py [--out docs/images/bodies.jpg] [--width 1800] [--samples 24] [--only 0,3] [--close]
+python docs/make/bodies.py [--out docs/images/bodies.jpg] [--width 1800] [--samples 24] [--only 0,3] [--close]
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from render.blender.people import add_person, update_person  # noqa: E402
-from render.blender.session import RenderSettings, load_bpy, new_scene  # noqa: E402
-from render.look import draw_person_look  # noqa: E402
-from synth.body import BodyModel, betas_from, load_body  # noqa: E402
-from synth.rotation import axis_angle_to_matrix, axis_matrix  # noqa: E402
-from synth.skeleton import JOINT, upright  # noqa: E402
+from render.blender.people import add_person, update_person
+from render.blender.session import RenderSettings, load_bpy, new_scene
+from render.look import draw_person_look
+from synth.body import BodyModel, betas_from, load_body
+from synth.rotation import axis_angle_to_matrix, axis_matrix
+from synth.skeleton import JOINT, upright
 
 # role, sex, age, height, weight, outfit, pose, seed, races
 CAST: tuple[tuple[str, str, int, float, float, str, str, int, tuple[float, float, float]], ...] = (
@@ -42,30 +42,73 @@ CAST: tuple[tuple[str, str, int, float, float, str, str, int, tuple[float, float
 def pose_of(name: str) -> np.ndarray:
     """Body rotations [24, 3, 3] with an upright root; SMPL's frame, degrees."""
     degrees: dict[str, tuple[float, float, float]] = {
-        "left_shoulder": (4, 0, -80), "right_shoulder": (4, 0, 80), "left_elbow": (0, -18, 0), "right_elbow": (0, 18, 0),
-        "left_collar": (0, 0, -4), "right_collar": (0, 0, 4),
-    }  # fmt: skip
+        "left_shoulder": (4, 0, -80),
+        "right_shoulder": (4, 0, 80),
+        "left_elbow": (0, -18, 0),
+        "right_elbow": (0, 18, 0),
+        "left_collar": (0, 0, -4),
+        "right_collar": (0, 0, 4),
+    }
     if name == "walk":
-        degrees |= {"left_hip": (-24, 0, 2), "left_knee": (8, 0, 0), "right_hip": (18, 0, -2), "right_knee": (24, 0, 0),
-                    "right_ankle": (14, 0, 0), "left_ankle": (10, 0, 0), "left_shoulder": (22, 0, -74),
-                    "right_shoulder": (-24, 0, 74), "left_elbow": (0, -18, 0), "right_elbow": (0, 40, 0),
-                    "spine1": (4, 6, 0), "spine3": (0, -8, 0)}  # fmt: skip
+        degrees |= {
+            "left_hip": (-24, 0, 2),
+            "left_knee": (8, 0, 0),
+            "right_hip": (18, 0, -2),
+            "right_knee": (24, 0, 0),
+            "right_ankle": (14, 0, 0),
+            "left_ankle": (10, 0, 0),
+            "left_shoulder": (22, 0, -74),
+            "right_shoulder": (-24, 0, 74),
+            "left_elbow": (0, -18, 0),
+            "right_elbow": (0, 40, 0),
+            "spine1": (4, 6, 0),
+            "spine3": (0, -8, 0),
+        }
     elif name == "sit":
-        degrees |= {"left_hip": (-86, -7, 0), "right_hip": (-86, 7, 0), "left_knee": (86, 0, 0), "right_knee": (84, 0, 0),
-                    "spine1": (6, 0, 0), "spine2": (6, 0, 0), "left_shoulder": (-14, 0, -83), "head": (-4, 8, 0),
-                    "right_shoulder": (-14, 0, 83), "left_elbow": (0, -62, 14), "right_elbow": (0, 62, -14)}  # fmt: skip
+        degrees |= {
+            "left_hip": (-86, -7, 0),
+            "right_hip": (-86, 7, 0),
+            "left_knee": (86, 0, 0),
+            "right_knee": (84, 0, 0),
+            "spine1": (6, 0, 0),
+            "spine2": (6, 0, 0),
+            "left_shoulder": (-14, 0, -83),
+            "head": (-4, 8, 0),
+            "right_shoulder": (-14, 0, 83),
+            "left_elbow": (0, -62, 14),
+            "right_elbow": (0, 62, -14),
+        }
     elif name == "stoop":
-        degrees |= {"spine1": (8, 0, 0), "spine2": (10, 0, 0), "spine3": (8, 0, 0), "neck": (6, 0, 0), "head": (-20, 0, 0),
-                    "left_hip": (-10, 0, 2), "right_hip": (-8, 0, -2), "left_knee": (14, 0, 0),
-                    "right_knee": (12, 0, 0), "left_ankle": (-5, 0, 0), "right_ankle": (-4, 0, 0)}  # fmt: skip
+        degrees |= {
+            "spine1": (8, 0, 0),
+            "spine2": (10, 0, 0),
+            "spine3": (8, 0, 0),
+            "neck": (6, 0, 0),
+            "head": (-20, 0, 0),
+            "left_hip": (-10, 0, 2),
+            "right_hip": (-8, 0, -2),
+            "left_knee": (14, 0, 0),
+            "right_knee": (12, 0, 0),
+            "left_ankle": (-5, 0, 0),
+            "right_ankle": (-4, 0, 0),
+        }
     elif name == "stand_hips":
         degrees |= {"left_elbow": (0, -34, 0), "head": (0, 14, 4), "spine1": (0, 0, 3), "left_hip": (-4, 0, 4)}
     elif name == "carry":
-        degrees |= {"left_shoulder": (-6, 0, -82), "right_shoulder": (-6, 0, 82), "left_elbow": (0, -82, 0),
-                    "right_elbow": (0, 82, 0), "head": (8, -8, 0)}  # fmt: skip
+        degrees |= {
+            "left_shoulder": (-6, 0, -82),
+            "right_shoulder": (-6, 0, 82),
+            "left_elbow": (0, -82, 0),
+            "right_elbow": (0, 82, 0),
+            "head": (8, -8, 0),
+        }
     rotations = np.broadcast_to(np.eye(3), (24, 3, 3)).copy()
     for joint, (x, y, z) in degrees.items():
-        turn = axis_angle_to_matrix(np.radians([x, 0, 0])) if joint not in ("left_shoulder", "right_shoulder") else np.eye(3)
+        turn = (
+            axis_angle_to_matrix(np.radians([x, 0, 0]))
+            if joint not in ("left_shoulder", "right_shoulder")
+            else np.eye(3)
+        )
         r = axis_matrix("y", np.radians(y)) @ axis_matrix("z", np.radians(z))
         if "shoulder" in joint:  # swing the lowered arm about the body's x axis
             r = axis_matrix("x", np.radians(x)) @ r
@@ -79,7 +122,7 @@ def place(model: BodyModel, betas: np.ndarray, name: str, x: float, y: float, ya
     rotations[0] = upright(np.radians(yaw)) @ axis_matrix("x", np.radians(4 if name == "sit" else 0))
     vertices = model.pose(betas, rotations, np.zeros(3))[0].numpy()
     shoes = model.parts["shoes"].vertices
-    return vertices + (x, y, -vertices[shoes, 2].min())
+    return vertices + np.array([x, y, -vertices[shoes, 2].min()])
 
 
 def studio(scene: Any, samples: int) -> None:
@@ -102,8 +145,11 @@ def studio(scene: Any, samples: int) -> None:
     scene.world = world
     world.node_tree.nodes["Background"].inputs[0].default_value = (0.62, 0.66, 0.72, 1)
     world.node_tree.nodes["Background"].inputs[1].default_value = 0.45
-    for location, size, power, colour in (((-4, -5, 5), 3.0, 430, (1.0, 0.95, 0.88)), ((5, -3, 3.5), 3.0, 170, (0.85, 0.92, 1.0)),
-                                          ((1, 5, 4.5), 2.5, 260, (1, 1, 1))):  # fmt: skip
+    for location, size, power, colour in (
+        ((-4, -5, 5), 3.0, 430, (1.0, 0.95, 0.88)),
+        ((5, -3, 3.5), 3.0, 170, (0.85, 0.92, 1.0)),
+        ((1, 5, 4.5), 2.5, 260, (1, 1, 1)),
+    ):
         lamp = bpy.data.lights.new("lamp", "AREA")
         lamp.size, lamp.energy, lamp.color = size, power, colour
         item = bpy.data.objects.new("lamp", lamp)
@@ -168,7 +214,7 @@ def main() -> None:
             stool(scene, x, y, float(seat) + 0.012)
         if options.close and number == 0:
             face = vertices[list(model.landmarks["nose"])].mean(0)
-            target, eye = tuple(face + (0, 0, 0.02)), tuple(face + (-0.25, -1.1, 0.08))
+            target, eye = tuple(face + np.array([0, 0, 0.02])), tuple(face + np.array([-0.25, -1.1, 0.08]))
     bpy = load_bpy()
     camera = bpy.data.cameras.new("camera")
     camera.lens = 60 if options.close else 70

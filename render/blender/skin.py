@@ -142,7 +142,9 @@ def _skin(paint: Paint, look: PersonLook, _: str) -> Any:
 def _eye(paint: Paint, look: PersonLook, _: str) -> Any:
     across = paint.math("SUBTRACT", paint.math("ABSOLUTE", paint.x), EYE_CENTRES[0][0])
     up = paint.math("SUBTRACT", paint.y, EYE_CENTRES[0][1])
-    radius = paint.math("SQRT", paint.math("ADD", paint.math("MULTIPLY", across, across), paint.math("MULTIPLY", up, up)))
+    radius = paint.math(
+        "SQRT", paint.math("ADD", paint.math("MULTIPLY", across, across), paint.math("MULTIPLY", up, up))
+    )
     white = paint.blend(paint.ramp(radius, 0.009, 0.015), (0.72, 0.69, 0.65), (0.62, 0.45, 0.40))
     streaks = paint.ramp(paint.grain((900, 900, 100), 2.0), 0.3, 0.7)
     iris = paint.blend(streaks, _scaled(look.iris, 0.6, 0.6, 0.6), _scaled(look.iris, 1.3, 1.3, 1.3))
@@ -167,13 +169,28 @@ def _hair(paint: Paint, look: PersonLook, part: str) -> Any:
         # strands run from the crown down: fine around the head, long in height
         around = paint.math("ARCTAN2", paint.x, paint.math("SUBTRACT", paint.z, 0.045))
         curl = 25.0 if "curly" in part else 5.0
-        vector = paint.add("CombineXYZ", {0: paint.math("MULTIPLY", around, 26.0 if "curly" in part else 42.0),
-                                          1: paint.math("MULTIPLY", paint.y, curl * 3), 2: float(look.seed % 31)})  # fmt: skip
-        strands = paint.add("TexNoise", {"Vector": vector.outputs[0], "Scale": 1.0, "Detail": 4.0, "Roughness": 0.65,
-                                         "Distortion": 0.6 if "curly" in part else 0.15}).outputs[0]  # fmt: skip
+        vector = paint.add(
+            "CombineXYZ",
+            {
+                0: paint.math("MULTIPLY", around, 26.0 if "curly" in part else 42.0),
+                1: paint.math("MULTIPLY", paint.y, curl * 3),
+                2: float(look.seed % 31),
+            },
+        )
+        strands = paint.add(
+            "TexNoise",
+            {
+                "Vector": vector.outputs[0],
+                "Scale": 1.0,
+                "Detail": 4.0,
+                "Roughness": 0.65,
+                "Distortion": 0.6 if "curly" in part else 0.15,
+            },
+        ).outputs[0]
     colour = paint.blend(paint.ramp(strands, 0.3, 0.75), _scaled(tint, 0.5, 0.5, 0.5), _scaled(tint, 1.35, 1.35, 1.35))
-    surface = paint.surface(colour, Roughness=0.5, Specular_IOR_Level=0.35, Sheen_Weight=0.15,
-                            Normal=paint.bump(strands, 0.004, 0.9))  # fmt: skip
+    surface = paint.surface(
+        colour, Roughness=0.5, Specular_IOR_Level=0.35, Sheen_Weight=0.15, Normal=paint.bump(strands, 0.004, 0.9)
+    )
     if brow or part in ("hair_thin", "hair_balding"):
         share = (0.40, 0.56) if brow else (0.30, 0.48)
         clear = paint.add("BsdfTransparent").outputs[0]
@@ -209,8 +226,13 @@ def _cloth(paint: Paint, look: PersonLook, part: str) -> Any:
     worn = paint.ramp(paint.grain((9, 9, 9), 3.0), 0.3, 0.7)
     colour = paint.blend(paint.math("MULTIPLY", worn, 0.25), colour, _scaled(base, 0.72, 0.72, 0.74), "MIX")
     # creases: ridges where a smooth noise crosses its middle, longer than wide
-    valleys = [paint.math("ABSOLUTE", paint.math("SUBTRACT", paint.grain(scale, 1.0), 0.5)) for scale in ((15, 6, 15), (27, 17, 27))]
-    creases = paint.math("ADD", paint.ramp(valleys[0], 0.16, 0.0), paint.math("MULTIPLY", paint.ramp(valleys[1], 0.10, 0.0), 0.35))
+    valleys = [
+        paint.math("ABSOLUTE", paint.math("SUBTRACT", paint.grain(scale, 1.0), 0.5))
+        for scale in ((15, 6, 15), (27, 17, 27))
+    ]
+    creases = paint.math(
+        "ADD", paint.ramp(valleys[0], 0.16, 0.0), paint.math("MULTIPLY", paint.ramp(valleys[1], 0.10, 0.0), 0.35)
+    )
     folds = paint.math("ADD", paint.grain((16, 7, 16), 3.0, 0.55), paint.math("MULTIPLY", creases, 0.40))
     knit = part in ("jumper", "socks")
     if knit:
@@ -229,7 +251,9 @@ def _cloth(paint: Paint, look: PersonLook, part: str) -> Any:
     if part == "shirt":
         placket = paint.box(0.012, 0.10, 0.0016, 0.8)
         spot = paint.math("SUBTRACT", paint.math("PINGPONG", paint.y, 0.045), 0.0)
-        far = paint.math("SQRT", paint.math("ADD", paint.math("MULTIPLY", paint.x, paint.x), paint.math("MULTIPLY", spot, spot)))
+        far = paint.math(
+            "SQRT", paint.math("ADD", paint.math("MULTIPLY", paint.x, paint.x), paint.math("MULTIPLY", spot, spot))
+        )
         button = paint.math("MULTIPLY", paint.ramp(far, 0.0058, 0.0050), paint.math("GREATER_THAN", paint.z, 0.02))
         colour = paint.blend(paint.math("MULTIPLY", placket, 0.5), colour, _scaled(base, 0.4, 0.4, 0.4))
         colour = paint.blend(button, colour, (0.78, 0.76, 0.70))

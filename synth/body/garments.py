@@ -158,7 +158,9 @@ class Tailor:
         return sparse.csr_matrix((weight.ravel(), (rows, ids[near].ravel())), shape=(len(points), len(self.points)))
 
 
-def _hanging_radius(body: Array, axis: tuple[float, float], cling: float, stiff: float) -> Callable[[Array, Array], Array]:
+def _hanging_radius(
+    body: Array, axis: tuple[float, float], cling: float, stiff: float
+) -> Callable[[Array, Array], Array]:
     angles, step = 72, 0.01
     top, bottom = body[:, 1].max(), body[:, 1].min() - 0.1
     rows = int((top - bottom) / step) + 1
@@ -196,7 +198,9 @@ def waves(p: Array, seed: int, size: float, stretch: tuple[float, float, float] 
     return total / total.max()
 
 
-def wrinkle(sheet: Sheet, amount: Array, seed: int, size: float, stretch: tuple[float, float, float] = (1, 1, 1)) -> Sheet:
+def wrinkle(
+    sheet: Sheet, amount: Array, seed: int, size: float, stretch: tuple[float, float, float] = (1, 1, 1)
+) -> Sheet:
     """Raise folds by up to ``amount`` metres (per vertex) along the normals."""
     up = normals(sheet.points, sheet.faces)
     return sheet.moved(sheet.points + (amount * waves(sheet.points, seed, size, stretch))[:, None] * up)
@@ -223,7 +227,9 @@ def make_top(
     """A top that hangs from chest and back, with loose sleeves."""
     keep = top_rule(neck, hem, sleeve)
     sheet = tailor.cut(keep, ease)
-    sheet = tailor.drape(sheet, (0.0, AXIS_Z), _torso(tailor), cling, ease, (0.36, 0.26), np.abs(sheet.points[:, 0]) < 0.235)
+    sheet = tailor.drape(
+        sheet, (0.0, AXIS_Z), _torso(tailor), cling, ease, (0.36, 0.26), np.abs(sheet.points[:, 0]) < 0.235
+    )
     # sleeves: wider towards short ends, narrower again at the wrists, and hanging a little below the arm
     p = sheet.points.copy()
     along = _step(0.17, 0.33, np.abs(p[:, 0])) * (1 - 1.15 * _step(0.50, 0.66, np.abs(p[:, 0])))
@@ -265,7 +271,9 @@ def make_trousers(tailor: Tailor, low: float, high: float, ease: float, cling: f
     sheet = tailor.cut(keep, ease, 10)
     for sign in (1.0, -1.0):
         chosen = sign * sheet.points[:, 0] > 0
-        sheet = tailor.drape(sheet, (sign * LEG_X, LEG_Z), _leg(tailor, sign), cling, ease, (-0.10, -0.26), chosen, stiff)
+        sheet = tailor.drape(
+            sheet, (sign * LEG_X, LEG_Z), _leg(tailor, sign), cling, ease, (-0.10, -0.26), chosen, stiff
+        )
     sheet = sheet.moved(smooth(sheet, sheet.points, 3))
     sheet = tailor.clear(sheet, 0.5 * ease)
     # the waist lies close, under whatever top is worn over it
@@ -274,7 +282,7 @@ def make_trousers(tailor: Tailor, low: float, high: float, ease: float, cling: f
     p = sheet.points
     y = p[:, 1]
     legs = 1 - _step(-0.2, -0.10, y)
-    gathers = (0.8 * _bump(y, -0.47, 0.09) + 1.0 * _bump(y, low + 0.05, 0.06) + 0.7 * _bump(y, -0.17, 0.07) + 0.15)
+    gathers = 0.8 * _bump(y, -0.47, 0.09) + 1.0 * _bump(y, low + 0.05, 0.06) + 0.7 * _bump(y, -0.17, 0.07) + 0.15
     sheet = wrinkle(sheet, folds * 0.016 * gathers * (0.3 + 0.7 * legs), seed, 0.075, (1.5, 0.8, 1.5))
     sheet = wrinkle(sheet, folds * 0.010 * legs, seed + 1, 0.09, (1, 4, 1))
     sheet = sheet.moved(smooth(sheet, sheet.points, 1))
@@ -369,8 +377,9 @@ def make_clothes(tailor: Tailor) -> dict[str, Cloth]:
     return {
         "scrubs_top": make_top(tailor, neckline(0.392, 1.5, 0.503), -0.125, 0.345, 0.015, 0.08, 0.016, 1),
         "shirt": make_top(tailor, neckline(0.474, 0.5, 0.510), -0.12, 0.645, 0.012, 0.10, 0.008, 11, collar=COLLAR),
-        "jumper": make_top(tailor, neckline(0.468, 0.5, 0.508), -0.10, 0.64, 0.015, 0.16, 0.008, 21,
-                           collar=RIB, cuff=RIB, folds=1.15),  # fmt: skip
+        "jumper": make_top(
+            tailor, neckline(0.468, 0.5, 0.508), -0.10, 0.64, 0.015, 0.16, 0.008, 21, collar=RIB, cuff=RIB, folds=1.15
+        ),
         "gown": make_gown(tailor),
         "loose_trousers": make_trousers(tailor, -0.905, 0.06, 0.013, 0.085, 31),
         "trousers": make_trousers(tailor, -0.90, 0.07, 0.010, 0.13, 41, 1.0, 0.1),
@@ -382,7 +391,7 @@ def make_clothes(tailor: Tailor) -> dict[str, Cloth]:
 def part_mask(name: str, cloth: Cloth, tailor: Tailor) -> Array:
     """1 on a shoe's sole, 0 elsewhere [N]."""
     low = float(tailor.points[: tailor.skin, 1].min())
-    return (cloth.sheet.points[:, 1] < low + 0.012).astype(float) * (name == "shoes")
+    return (cloth.sheet.points[:, 1] < low + 0.012) * float(name == "shoes")
 
 
 def finish(cloth: Cloth, tailor: Tailor, shapedirs: Array) -> tuple[Array, Array, Array]:

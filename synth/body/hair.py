@@ -22,8 +22,20 @@ COLUMNS, ROWS = 64, 34
 FLOOR = 0.515  # the lowest a shell reaches
 
 # hairlines: degrees from the front -> lowest height that has hair
-_CROPPED = {0: 0.718, 30: 0.720, 48: 0.712, 60: 0.690, 72: 0.662, 80: 0.640, 88: 0.652, 96: 0.664, 108: 0.650, 118: 0.622,
-            140: 0.592, 180: 0.578}  # fmt: skip
+_CROPPED = {
+    0: 0.718,
+    30: 0.720,
+    48: 0.712,
+    60: 0.690,
+    72: 0.662,
+    80: 0.640,
+    88: 0.652,
+    96: 0.664,
+    108: 0.650,
+    118: 0.622,
+    140: 0.592,
+    180: 0.578,
+}
 _RECEDING = _CROPPED | {0: 0.738, 30: 0.744, 48: 0.732, 60: 0.700}
 _BOB = {0: 0.716, 25: 0.715, 42: 0.700, 56: 0.668, 66: 0.610, 76: 0.572, 90: 0.555, 120: 0.548, 180: 0.545}
 
@@ -98,7 +110,9 @@ def make_hair(tailor: Tailor, style: Style, seed: int) -> Sheet:
 
     def place(radius: Array) -> Array:
         flat = radius * np.cos(elevation)
-        return CENTER + np.stack([flat * np.sin(u), radius * np.sin(elevation) - drop, flat * np.cos(u)], -1).reshape(-1, 3)
+        return CENTER + np.stack([flat * np.sin(u), radius * np.sin(elevation) - drop, flat * np.cos(u)], -1).reshape(
+            -1, 3
+        )
 
     on_skin = place(table)
     angle = _azimuth(on_skin)
@@ -114,7 +128,9 @@ def make_hair(tailor: Tailor, style: Style, seed: int) -> Sheet:
     noise = ndimage.gaussian_filter(rng.normal(size=(ROWS, COLUMNS)), (3.0, 1.2), mode=("nearest", "wrap"))
     noise = (noise / np.abs(noise).max()).ravel()
     part = 0.35 * style.crown * np.exp(-(((on_skin[:, 0] - 0.025) / 0.006) ** 2)) * (on_skin[:, 1] > 0.7)
-    thick = 0.0012 + (amount * (1 + (0.30 + 0.5 * style.curl) * noise) - part * (style.curl == 0)) * (0.06 + 0.94 * edge)
+    thick = 0.0012 + (amount * (1 + (0.30 + 0.5 * style.curl) * noise) - part * (style.curl == 0)) * (
+        0.06 + 0.94 * edge
+    )
     if style.curl:
         lumps = ndimage.gaussian_filter(rng.normal(size=(ROWS, COLUMNS)), (1.0, 1.0), mode=("nearest", "wrap")).ravel()
         thick += 0.004 * style.curl * lumps * edge
@@ -128,7 +144,7 @@ def make_hair(tailor: Tailor, style: Style, seed: int) -> Sheet:
     ring0 = index[0]  # the crown's ring has no size: one vertex stands for it
     faces[np.isin(faces, ring0)] = ring0[0]
     faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-    points[ring0[0]] = points[index[1]].mean(0) + (0, 0.0004, 0)
+    points[ring0[0]] = points[index[1]].mean(0) + np.array([0, 0.0004, 0])
     nothing = sparse.csr_matrix((len(points), len(tailor.points)))
     sheet = clip(Sheet(points, faces, nothing), keep)
     sheet = extend(sheet, [(-0.004, 0.001), (-0.010, -0.006)])
@@ -166,7 +182,8 @@ def make_brows(tailor: Tailor) -> Sheet:
     width = 0.0042 * np.sqrt(np.clip(np.sin(np.pi * (0.12 + 0.86 * t)), 0.02, 1)) * (1 - 0.4 * t)
     rows = np.linspace(-1, 1, 5)
     skin = cKDTree(face[:, :2])
-    pieces, faces = [], []
+    pieces: list[Array] = []
+    faces: list[NDArray[np.int64]] = []
     for sign in (1.0, -1.0):
         xs = np.repeat((sign * x)[None], len(rows), 0)
         ys = middle + rows[:, None] * width

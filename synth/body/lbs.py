@@ -54,7 +54,7 @@ def rest_joints(tensors: Tensors, betas: torch.Tensor) -> torch.Tensor:
 def skinning_transforms(
     tensors: Tensors, rest: torch.Tensor, rotmats: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Per-joint maps of rest points to posed points, [..., 24, 3, 4], and joints [..., 24, 3], both before ``transl``."""
+    """Maps of rest points to posed points per joint [..., 24, 3, 4], and joints [..., 24, 3]; before ``transl``."""
     world: list[torch.Tensor] = []
     joints: list[torch.Tensor] = []
     for index, parent in enumerate(tensors.parents):

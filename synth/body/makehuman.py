@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from synth.body.makehuman_data import AGES, GENDERS, LEVELS, RACES, Data
 from synth.rotation import axis_matrix, rotation_between
 from synth.skeleton import JOINT, SMPL_JOINTS, SMPL_MIRROR, SMPL_PARENTS
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]  # float32 where many people are held, float64 elsewhere
 
 BETAS = 10
 SKIN = 13380  # vertices of the group "body"
@@ -148,8 +149,10 @@ class Source:
         result = self.base.copy()
         sexes = {"female": 1 - look.male, "male": look.male}
         ages = {"young": 1 - look.old, "old": look.old}
-        extra = (("height", "height", "min" if look.height < 0 else "max", abs(look.height)),
-                 ("proportions", "proportions", "ideal" if look.proportions > 0 else "uncommon", abs(look.proportions)))  # fmt: skip
+        extra = (
+            ("height", "min" if look.height < 0 else "max", abs(look.height)),
+            ("proportions", "ideal" if look.proportions > 0 else "uncommon", abs(look.proportions)),
+        )
         for (g, gw), (a, aw) in product(sexes.items(), ages.items()):
             if gw * aw == 0:
                 continue
@@ -161,9 +164,9 @@ class Source:
                     continue
                 kind = f"{g}-{a}-{m}muscle-{w}weight"
                 result += amount * self.shapes[f"macrodetails/universal-{kind}"]
-                for folder, suffix, side, much in extra:
+                for folder, side, much in extra:
                     if much:
-                        result += amount * much * self.shapes[f"macrodetails/{folder}/{kind}-{side}{suffix}"]
+                        result += amount * much * self.shapes[f"macrodetails/{folder}/{kind}-{side}{folder}"]
         return result
 
 
@@ -183,7 +186,7 @@ def _bone_owners(bones: Sequence[str]) -> dict[str, int]:
                 for bone in matches:
                     owner.setdefault(bone, JOINT[joint])
     thumbs = {f"finger1-1.{side}": JOINT[f"{word}_wrist"] for side, word in (("L", "left"), ("R", "right"))}
-    return {bone: JOINT["head"] for bone in bones} | owner | thumbs
+    return dict.fromkeys(bones, JOINT["head"]) | owner | thumbs
 
 
 def base_joints(data: Data) -> Array:
@@ -199,7 +202,7 @@ def base_joints(data: Data) -> Array:
     joints[JOINT["left_hand"]] = np.mean([head(f"finger{k}-1.L") for k in (2, 3, 4, 5)], 0)
     joints[JOINT["left_collar"]] = 0.6 * head("clavicle.L") + 0.4 * head("upperarm01.L") - (0, 0, 0.01)
     middle = joints[JOINT["left_hip"]] * (0, 1, 1)
-    joints[JOINT["pelvis"]] = middle + (0, 0.055, 0)
+    joints[JOINT["pelvis"]] = middle + np.array([0, 0.055, 0])
     for index, other in enumerate(SMPL_MIRROR):
         if SMPL_JOINTS[index].startswith("right_"):
             joints[index] = joints[other] * (-1, 1, 1)
@@ -259,7 +262,8 @@ def t_pose(vertices: Array, joints: Array, weights: Array) -> tuple[Array, Array
     """
     turn = np.broadcast_to(np.eye(3), (24, 3, 3)).copy()  # world rotation of each joint, A-pose to T-pose
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        j = {name: JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist", "hand")}
+        bones = ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist", "hand")
+        j = {name: JOINT[f"{side}_{name}"] for name in bones}
         out, down = (sign, 0.0, 0.0), (0.0, -1.0, 0.0)
         for bone, end, aim in (("shoulder", "elbow", out), ("elbow", "wrist", out), ("wrist", "hand", out),
                                ("hip", "knee", down), ("knee", "ankle", down)):  # fmt: skip
@@ -299,7 +303,7 @@ def sample_looks(count: int, rng: np.random.Generator) -> list[Look]:
                 weight=float(rng.beta(1.5, 1.5)),
                 height=float(rng.uniform(-0.8, 0.8)),
                 proportions=float(rng.uniform(-0.6, 0.6)),
-                races=tuple(rng.dirichlet((0.6, 0.6, 0.6))),  # type: ignore[arg-type]
+                races=tuple(rng.dirichlet((0.6, 0.6, 0.6))),
             )
         )
     return looks
@@ -320,7 +324,7 @@ def principal_components(people: Array, weights: Array) -> tuple[Array, Array, A
     emphasis = 1 + (FACE_EMPHASIS - 1) * weights[:SKIN, JOINT["head"]]
     skin = (centred.reshape(len(people), -1, 3)[:, :SKIN] * emphasis[:, None]).reshape(len(people), -1)
     # the small Gram matrix instead of an SVD of N x 40000
-    values, vectors = np.linalg.eigh(skin @ skin.T)
+    _, vectors = np.linalg.eigh(skin @ skin.T)
     scores = vectors[:, ::-1][:, :BETAS] * np.sqrt(len(people))
     flip = np.sign(scores[np.abs(scores).argmax(0), np.arange(BETAS)])  # eigenvectors have no sign of their own
     scores = scores * flip

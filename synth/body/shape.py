@@ -112,15 +112,16 @@ def betas_from(
     share = np.asarray(races, dtype=float) / max(float(np.sum(races)), 1e-9)
     wanted_height = average_height(age, gender) if height is None else height
 
+    def sized(build: float, stature: float) -> tuple[float, float]:
+        return measure(model, _interpolate(model, age, gender, muscle, build, stature, share))
+
     tall, heavy = 0.0, 0.5
     betas = _interpolate(model, age, gender, muscle, heavy, tall, share)
     # Height depends a little on weight and weight much on height: solve them in turn, a few times.
     for _ in range(4):
-        tall = _solve(lambda x: measure(model, _interpolate(model, age, gender, muscle, heavy, x, share))[0],
-                      wanted_height, -1.4, 1.4)  # fmt: skip
+        tall = _solve(lambda x, y=heavy: sized(y, x)[0], wanted_height, -1.4, 1.4)
         if weight is not None:
-            heavy = _solve(lambda x: measure(model, _interpolate(model, age, gender, muscle, x, tall, share))[1],
-                           weight, -0.15, 1.9)  # fmt: skip
+            heavy = _solve(lambda x, y=tall: sized(x, y)[1], weight, -0.15, 1.3)
         betas = _interpolate(model, age, gender, muscle, heavy, tall, share)
         if weight is None:
             break

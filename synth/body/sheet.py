@@ -68,9 +68,7 @@ def _catmull_clark(count: int, quads: Faces) -> tuple[sparse.csr_matrix, Faces]:
     border = np.asarray(border_edges.sum(1)).ravel()
     valence = np.asarray(touches.sum(1)).ravel()
     eye = sparse.identity(count, format="csr")
-    smooth = (
-        _scale(1 / n**2, holds @ in_face) + _scale(2 / (n * valence), touches @ middle) + _scale((n - 3) / n, eye)
-    )
+    smooth = _scale(1 / n**2, holds @ in_face) + _scale(2 / (n * valence), touches @ middle) + _scale((n - 3) / n, eye)
     rim = 0.5 * eye + _scale(0.5 / np.maximum(border, 1), border_edges @ middle)
     vertices = _scale((border == 0).astype(float), smooth) + _scale((border > 0).astype(float), rim)
     matrix = sparse.vstack([vertices, edges, in_face]).tocsr()
@@ -103,7 +101,9 @@ def clip(sheet: Sheet, keep: Array) -> Sheet:
         return cut[key]
 
     made: list[tuple[int, int, int]] = []
-    for face, kept in zip(sheet.faces[(count == 1) | (count == 2)].tolist(), count[(count == 1) | (count == 2)], strict=True):
+    for face, kept in zip(
+        sheet.faces[(count == 1) | (count == 2)].tolist(), count[(count == 1) | (count == 2)], strict=True
+    ):
         lone = next(k for k in range(3) if inside[face[k]] == (kept == 1))
         a, b, c = face[lone], face[lone - 2], face[lone - 1]
         ab, ac = crossing(a, b), crossing(a, c)

@@ -219,7 +219,7 @@ def _plain(value: Any, depth: int = 0) -> NDArray[Any]:
         return _plain(value.__dict__["x"], depth + 1)
     if isinstance(value, _Sparse):
         state = value.__dict__
-        rows, columns = (int(n) for n in state.get("_shape", state.get("shape")))
+        rows, columns = (int(n) for n in state["_shape" if "_shape" in state else "shape"])
         if not 0 < rows * columns <= ARRAY_LIMIT:
             raise ValueError(f"a sparse matrix of {rows} x {columns}")
         data, indices, starts = (np.asarray(state[key]) for key in ("data", "indices", "indptr"))
