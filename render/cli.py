@@ -251,7 +251,7 @@ class _progress:
     """A bar on stderr: frames of all clips, clips made, time left."""
 
     def __init__(self, frames: int, tally: Tally) -> None:
-        self.bar = click.progressbar(
+        self.bar: Any = click.progressbar(
             length=max(frames, 1), label="rendering", file=sys.stderr, show_pos=False, show_percent=True, show_eta=True,
             item_show_func=lambda _: f"{tally.made} clips made", update_min_steps=1,
         )  # fmt: skip

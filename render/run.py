@@ -122,12 +122,12 @@ def run(job: Job, takes: Sequence[int], workers: int, tally: Tally, report: Repo
                 share = min(TAKES_A_WORKER, -(-len(waiting) // (workers - len(crew))))
                 worker = _Worker(job, [waiting.popleft() for _ in range(share)])
                 crew[worker.pipe] = worker
-            for pipe in connection.wait(list(crew)):
-                worker = crew[pipe]
+            for ready in connection.wait(list(crew)):
+                worker = crew[ready]
                 try:
-                    message = pipe.recv()
+                    message = worker.pipe.recv()
                 except EOFError:
-                    del crew[pipe]
+                    del crew[ready]
                     left = worker.close()
                     if left:
                         deaths[left[0]] = deaths.get(left[0], 0) + 1

@@ -121,7 +121,7 @@ def read_exr(path: Path) -> dict[str, np.ndarray]:
     channels = _exr_channels(attributes["channels"])
     layout = np.dtype([("head", "<i4", 2), *((name, kind, width) for name, kind in channels)])
     lines = np.frombuffer(raw, layout, height, position + 8 * height)  # a table of offsets comes first
-    return {name: lines[name] for name in layout.names[1:]}
+    return {name: lines[name] for name, _ in channels}
 
 
 def _exr_header(raw: bytes) -> tuple[dict[str, bytes], int]:
