@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,8 +53,16 @@ class Performance:
 class Studio:
     """What the takes of one job share: room, body and generator, loaded once a process."""
 
-    def __init__(self, settings: JobSettings, versions: dict[str, str], device: str = "auto", threads: int = 0) -> None:
-        self.settings, self.versions, self.device, self.threads = settings, versions, device, threads
+    def __init__(
+        self,
+        settings: JobSettings,
+        versions: dict[str, str],
+        scratch: Path,
+        device: str = "auto",
+        threads: int = 0,
+    ) -> None:
+        self.settings, self.versions, self.scratch = settings, versions, scratch
+        self.device, self.threads = device, threads
         self.room: Room = load_room(settings.scene)
         self.meshes: list[SceneMesh] = room_meshes(self.room)
         self.model: BodyModel = load_body(settings.body)
@@ -94,20 +100,15 @@ class Studio:
         masks = np.zeros((motion.frames, settings.height, settings.width), np.uint8)
         depths = np.zeros(masks.shape if settings.depth else (0, 0, 0), np.float32)
         poster: np.ndarray | None = None
-        with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="caresynth-")))
-            stage = Stage(
-                self.room, self.meshes, self.model, show.look, motion.betas, plan.mood, plan.seed(LIGHT_VARIATION),
-                plan.camera,
-                RenderSettings(
-                    settings.width, settings.height, settings.engine, self.device, settings.samples,
-                    threads=self.threads,
-                ),
-                scratch,
-            )  # fmt: skip
-            encode = stack.enter_context(
-                video_writer(folder / "video.mp4", settings.width, settings.height, settings.fps)
-            )
+        stage = Stage(
+            self.room, self.meshes, self.model, show.look, motion.betas, plan.mood, plan.seed(LIGHT_VARIATION),
+            plan.camera,
+            RenderSettings(
+                settings.width, settings.height, settings.engine, self.device, settings.samples, threads=self.threads
+            ),
+            self.scratch,
+        )  # fmt: skip
+        with video_writer(folder / "video.mp4", settings.width, settings.height, settings.fps) as encode:
             for frame, (vertices, truths) in enumerate(bodies.frames()):
                 stage.pose(vertices)
                 picture = stage.colour(plan.noise_seed(frame))

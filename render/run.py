@@ -116,11 +116,12 @@ def run(job: Job, takes: Sequence[int], workers: int, tally: Tally, report: Repo
     waiting = deque(takes)
     deaths: dict[int, int] = {}
     crew: dict[Any, _Worker] = {}
+    scratch = tempfile.TemporaryDirectory(prefix="caresynth-", ignore_cleanup_errors=True)
     try:
         while waiting or crew:
             while waiting and len(crew) < workers:
                 share = min(TAKES_A_WORKER, -(-len(waiting) // (workers - len(crew))))
-                worker = _Worker(job, [waiting.popleft() for _ in range(share)])
+                worker = _Worker(job, [waiting.popleft() for _ in range(share)], Path(scratch.name))
                 crew[worker.pipe] = worker
             for ready in connection.wait(list(crew)):
                 worker = crew[ready]
@@ -133,24 +134,25 @@ def run(job: Job, takes: Sequence[int], workers: int, tally: Tally, report: Repo
                         deaths[left[0]] = deaths.get(left[0], 0) + 1
                         if deaths[left[0]] >= ATTEMPTS:
                             raise WorkerDied(worker.obituary(left[0])) from None
-                        Path(worker.log.name).unlink(missing_ok=True)
                         waiting.extendleft(reversed(left))
                     continue
                 worker.hear(message, tally, report)
     finally:
         for worker in crew.values():
             worker.kill()
+        scratch.cleanup()
 
 
 class _Worker:
     """The parent's end of one worker process."""
 
-    def __init__(self, job: Job, takes: list[int]) -> None:
+    def __init__(self, job: Job, takes: list[int], scratch: Path) -> None:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe(duplex=False)
         self.left = list(takes)
-        self.log = tempfile.NamedTemporaryFile(prefix="caresynth-", suffix=".log", delete=False)  # noqa: SIM115
-        self.process = context.Process(target=_work, args=(job, takes, theirs, self.log.name), daemon=True)
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        self.log = folder / "log"
+        self.process = context.Process(target=_work, args=(job, takes, theirs, folder, self.log), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -177,24 +179,21 @@ class _Worker:
     def close(self) -> list[int]:
         """Wait for the process to end; the takes it did not finish."""
         self.process.join()
-        self.log.close()
-        if not self.left:
-            os.unlink(self.log.name)
         return self.left
 
     def obituary(self, take: int) -> str:
         code = self.process.exitcode
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        return f"the rendering process ended with {how} at take {take}, {ATTEMPTS} times; its log is {self.log.name}"
+        said = self.log.read_text(encoding="utf-8", errors="replace").split("\n") if self.log.exists() else []
+        last = next((line.strip() for line in reversed(said) if line.strip()), "nothing")
+        return f"the rendering process ended {ATTEMPTS} times at take {take} with {how}; its last words: {last}"
 
     def kill(self) -> None:
         self.process.kill()
         self.process.join()
-        self.log.close()
-        Path(self.log.name).unlink(missing_ok=True)
 
 
-def _work(job: Job, takes: list[int], pipe: Any, log: str) -> None:
+def _work(job: Job, takes: list[int], pipe: Any, scratch: Path, log: Path) -> None:
     """A worker's life: make the takes, tell the parent, end without Blender's exit handlers (they can crash)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -203,7 +202,7 @@ def _work(job: Job, takes: list[int], pipe: Any, log: str) -> None:
     os.dup2(descriptor, 2)
     code = 0
     try:
-        _make_takes(job, takes, pipe.send)
+        _make_takes(job, takes, scratch, pipe.send)
     except CareSynthError as error:
         pipe.send(("error", _portable(error)))
     except OSError as error:
@@ -234,14 +233,14 @@ def _portable(error: CareSynthError) -> CareSynthError:
     return CareSynthError(str(error))
 
 
-def _make_takes(job: Job, takes: Sequence[int], send: Callable[[tuple[Any, ...]], None]) -> None:
+def _make_takes(job: Job, takes: Sequence[int], scratch: Path, send: Callable[[tuple[Any, ...]], None]) -> None:
     import torch
 
     from render.film import Studio
     from synth.corpus.retrieve import NothingFits
 
     torch.set_num_threads(TORCH_THREADS)
-    studio = Studio(job.settings, job.versions, job.device, job.threads)
+    studio = Studio(job.settings, job.versions, scratch, job.device, job.threads)
     for take in takes:
         plans = plan_take(job.settings, studio.room, take)
         missing = [plan for plan in plans if not is_done(job.folder / "clips" / plan.id)]
