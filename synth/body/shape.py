@@ -121,7 +121,7 @@ def betas_from(
     for _ in range(4):
         tall = _solve(lambda x, y=heavy: sized(y, x)[0], wanted_height, -1.4, 1.4)
         if weight is not None:
-            heavy = _solve(lambda x, y=tall: sized(x, y)[1], weight, -0.15, 1.3)
+            heavy = _solve(lambda x, y=tall: sized(x, y)[1], weight, -0.15, 1.9)
         betas = _interpolate(model, age, gender, muscle, heavy, tall, share)
         if weight is None:
             break
