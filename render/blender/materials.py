@@ -1,7 +1,8 @@
 """Procedural surfaces for the built-in rooms, keyed by the first word of a material's name ("wood" of "wood.oak").
 
 A material whose kind is not known here (a user's own room) becomes a plain Principled surface of its colour, roughness
-and metallic. Textures use object coordinates in metres, so that no room needs UVs.
+and metallic. Textures use object coordinates in metres, so that no room needs UVs. Sockets whose names differ between
+Blender versions (4.5 to 5.2) are taken by index.
 """
 
 from __future__ import annotations
@@ -148,9 +149,7 @@ def _planks(n: Nodes, m: Material) -> None:
             m,
             Base_Color=n.times(brick.outputs["Color"], streak),
             Roughness=rough,
-            Normal=n.bump(
-                n.add("Math", {0: 1.0, 1: brick.outputs["Fac"]}, operation="SUBTRACT").outputs[0], 0.002, 0.6
-            ),
+            Normal=n.bump(n.add("Math", {0: 1.0, 1: brick.outputs[1]}, operation="SUBTRACT").outputs[0], 0.002, 0.6),
         )
     )
 
@@ -179,8 +178,8 @@ def _tiles(n: Nodes, m: Material, size: float, floor: bool) -> None:
         offset_frequency=2,
         squash=1.0,
     )
-    rough = n.add("MapRange", {"Value": brick.outputs["Fac"], "To Min": m.roughness, "To Max": 0.8}).outputs[0]
-    flat = n.add("Math", {0: 1.0, 1: brick.outputs["Fac"]}, operation="SUBTRACT").outputs[0]
+    rough = n.add("MapRange", {"Value": brick.outputs[1], "To Min": m.roughness, "To Max": 0.8}).outputs[0]
+    flat = n.add("Math", {0: 1.0, 1: brick.outputs[1]}, operation="SUBTRACT").outputs[0]
     n.finish(n.principled(m, Base_Color=brick.outputs["Color"], Roughness=rough, Normal=n.bump(flat, 0.002, 0.7)))
 
 
@@ -227,8 +226,6 @@ def _weave(n: Nodes, m: Material, threads: float, depth: float, sheen: float) ->
             ).outputs[1]
         )
     height = n.add("Math", {0: waves[0], 1: waves[1]}, operation="MAXIMUM").outputs[0]
-    tone = n.add("Math", {0: n.noise((5, 5, 5), 3), 1: height, 2: 0.35}, operation="MULTIPLY_ADD")
-    tone.inputs[0].default_value = 0.0
     mixed = n.add("Math", {0: n.noise((9, 9, 9), 4), 1: height}, operation="ADD").outputs[0]
     color = n.shades(mixed, m.base_color, 0.78, 1.12, 0.5, 1.5)
     return n.principled(m, Base_Color=color, Normal=n.bump(height, depth, 0.5), Sheen_Weight=sheen)
