@@ -192,7 +192,7 @@ def _draw(options: list, rng: np.random.Generator, temperature: float = 0.08):
 
 
 def _sitter(motion: Interaction, tracks: _Tracks, stage: Furniture) -> tuple[int, Array, tuple[float, float, bool]]:
-    """Who uses the stage's seat, where their pelvis is [3], and (direction they face, metres to the edge ahead, lies)."""
+    """Who uses the seat, where their pelvis is [3], and (direction they face, metres to the edge ahead, lies)."""
     person, frame = 0, motion.frames // 2
     for contact in motion.meta.contacts:
         if contact.target.get("object") == stage.id and contact.part == "pelvis":
@@ -230,7 +230,7 @@ def _sides(piece: Furniture, lies: bool) -> list[tuple[float, float]]:
 def _seat_move(
     stage: Furniture, side: tuple[float, float, bool], pelvis: Array, piece: Furniture, axis: float, slide: float
 ) -> tuple[float, Array]:
-    """Yaw and shift that put the sitter at the same distance from the real seat's edge, `slide` metres off its middle."""
+    """Yaw and shift that put the sitter as far from the real seat's edge, `slide` metres off its middle."""
     facing, edge, lies = side
     target = piece.box.yaw + axis
     yaw = target - facing
@@ -272,7 +272,7 @@ def _in_free_space(
 
 
 def _free_options(motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator) -> list[tuple]:
-    """(score, kept share, clearance, kept frames, yaw, shift, bend) of the placements that keep enough of the motion."""
+    """(score, kept share, clearance, kept frames, yaw, shift, bend) of placements that keep enough of the motion."""
     low, high = room.floor.min(0), room.floor.max(0)
     middle = tracks.pelvis[..., :2].reshape(-1, 2)
     middle = (middle.min(0) + middle.max(0)) / 2
