@@ -233,7 +233,7 @@ def _cloth(paint: Paint, look: PersonLook, part: str) -> Any:
     creases = paint.math(
         "ADD", paint.ramp(valleys[0], 0.16, 0.0), paint.math("MULTIPLY", paint.ramp(valleys[1], 0.10, 0.0), 0.35)
     )
-    folds = paint.math("ADD", paint.grain((16, 7, 16), 3.0, 0.55), paint.math("MULTIPLY", creases, 0.40))
+    folds = paint.math("ADD", paint.grain((16, 7, 16), 3.0, 0.55), paint.math("MULTIPLY", creases, 0.30))
     knit = part in ("jumper", "socks")
     if knit:
         ribs = paint.math("SINE", paint.math("MULTIPLY", paint.x, 1100.0))
@@ -258,7 +258,7 @@ def _cloth(paint: Paint, look: PersonLook, part: str) -> Any:
         colour = paint.blend(paint.math("MULTIPLY", placket, 0.5), colour, _scaled(base, 0.4, 0.4, 0.4))
         colour = paint.blend(button, colour, (0.78, 0.76, 0.70))
     return paint.surface(colour, Roughness=0.88, Specular_IOR_Level=0.2, Sheen_Weight=0.25 if knit else 0.08,
-                         Sheen_Roughness=0.5, Normal=paint.bump(relief, 0.016, 0.7))  # fmt: skip
+                         Sheen_Roughness=0.5, Normal=paint.bump(relief, 0.015, 0.6))  # fmt: skip
 
 
 def _shoe(paint: Paint, look: PersonLook, part: str) -> Any:
