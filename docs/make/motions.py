@@ -24,7 +24,13 @@ from synth.rotation import axis_angle_to_matrix
 from synth.skeleton import facing_yaw
 
 SINGLES = ("walk_01", "sit_down_01", "stand_up_03", "lie_down_03", "get_up_05", "pick_up_01", "drink_01", "idle_02")
-PAIRS = ("help_up_from_bed_01", "help_up_from_chair_01", "help_up_from_floor_01", "assist_walking_01", "assist_sit_down_01")
+PAIRS = (
+    "help_up_from_bed_01",
+    "help_up_from_chair_01",
+    "help_up_from_floor_01",
+    "assist_walking_01",
+    "assist_sit_down_01",
+)
 MOMENTS = 8
 CLOTHES = ((206, 124, 84), (74, 128, 172))  # first person, second person
 COLOURS = {"skin": (222, 184, 158), "hair": (92, 78, 68), "shoe": (70, 70, 74)}

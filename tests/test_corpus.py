@@ -1,0 +1,244 @@
+"""Retargeting, the library that ships, and its placement in rooms."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from synth.body import load_body
+from synth.corpus import anatomy, asf_amc, ground, library
+from synth.corpus.place import NoPlace, bend_path, clearance, place
+from synth.corpus.retarget import retarget
+from synth.corpus.singles import SINGLES
+from synth.errors import BadFile, BadOption, Missing
+from synth.interaction import Interaction
+from synth.rooms import BUILTIN, load_room
+from synth.rotation import axis_angle_to_matrix
+from synth.skeleton import JOINT, facing_yaw, forward_kinematics
+
+DATA = Path(__file__).parent / "data"
+MOCAP = Path(__file__).parents[2] / "shared" / "data" / "mocap"
+ENTRIES = library.library()
+
+
+@lru_cache(maxsize=1)
+def walk() -> tuple[object, Interaction]:
+    capture = asf_amc.read_amc(DATA / "acclaim.amc.xz", DATA / "acclaim.asf", 30.0)
+    return capture, retarget(capture, load_body(), window=(0.4, None))
+
+
+def joints_of(motion: Interaction, person: int = 0) -> np.ndarray:
+    rest = load_body().rest_joints(motion.betas[person])
+    return forward_kinematics(motion.rotations()[person], rest, motion.transl[person])[0]
+
+
+def test_retargeted_limbs_point_as_captured() -> None:
+    capture, motion = walk()
+    joints = joints_of(motion)
+    source = capture.resample(20.0)
+    # Both are compared in the frame of the first: the motion was turned to face +x.
+    names = {"hip": "knee", "knee": "ankle", "shoulder": "elbow", "elbow": "wrist"}
+    asf = {"hip": "femur", "knee": "tibia", "ankle": "foot", "shoulder": "humerus", "elbow": "radius", "wrist": "wrist"}
+
+    def heights(points: np.ndarray) -> np.ndarray:
+        return points[..., 2] / np.linalg.norm(points, axis=-1)
+
+    worst = []
+    for side in ("left", "right"):
+        for start, end in names.items():
+            ours = joints[:, JOINT[f"{side}_{end}"]] - joints[:, JOINT[f"{side}_{start}"]]
+            a, b = (source.positions[8:, source.index(side[0] + asf[j])] for j in (start, end))
+            worst.append(np.degrees(np.abs(np.arcsin(heights(ours)) - np.arcsin(heights(b - a)))))
+    assert np.mean(worst) < 2.0  # degrees
+    assert np.max(worst) < 12.0  # the floor asks for some of it
+
+
+def test_retargeted_walk_stands_on_the_floor() -> None:
+    _, motion = walk()
+    body = load_body()
+    rotmats, transl, betas = motion.rotations()[0], motion.transl[0], motion.betas[0]
+    planting = ground.plant(body, betas, rotmats, transl, motion.fps)
+    soles = ground.sole_positions(body, betas, rotmats, transl)
+    assert planting.planted.any(1).all(), "every heel and ball stands at some time"
+    assert np.abs(soles[..., 2][planting.planted]).max() < 0.03
+    assert abs(float(facing_yaw(axis_angle_to_matrix(motion.global_orient[0, 0])))) < 0.15
+    assert np.linalg.norm(joints_of(motion)[0, 0, :2]) < 0.05
+
+
+def test_retarget_refuses_nonsense() -> None:
+    capture, _ = walk()
+    body = load_body()
+    with pytest.raises(BadOption, match="fps"):
+        retarget(capture, body, fps=0.0)
+    with pytest.raises(BadOption, match="window"):
+        retarget(capture, body, window=(5.0, 4.0))
+    foreign = type(capture)(
+        tuple(f"x{i}" for i in range(len(capture.names))), capture.parents, capture.fps,
+        capture.positions, capture.rotations, capture.rest,
+    )  # fmt: skip
+    with pytest.raises(anatomy.UnknownSkeleton, match="x0"):
+        retarget(foreign, body)
+
+
+def test_library_is_whole() -> None:
+    index = json.loads((library.FOLDER / library.INDEX).read_text())
+    assert len(ENTRIES) >= 60
+    assert {path.stem for path in library.FOLDER.glob("*.npz")} == {item["id"] for item in index["motions"]}
+    assert sum(path.stat().st_size for path in library.FOLDER.iterdir()) < 6e6
+    classes = {item.interaction_class for item in ENTRIES}
+    wanted = {"walk_alone", "sit_down_alone", "stand_up_alone", "lie_down_alone", "get_up_from_floor_alone",
+              "pick_up_from_floor", "kneel_down_alone", "crawl_alone"}  # fmt: skip
+    assert wanted <= classes
+    credits = (library.FOLDER / "CREDITS.md").read_text()
+    for item in ENTRIES:
+        for text in (item.licence, item.credit, item.id):
+            assert text in credits
+
+
+def test_library_motions_are_sound() -> None:
+    """Every motion: what its file says, feet that stand still, a skin on the floor and not in it."""
+    body = load_body()
+    skin = np.unique(body.faces)[::7]
+    for item in ENTRIES:
+        motion = item.load()
+        assert motion.seconds == pytest.approx(item.seconds)
+        assert motion.meta.source["licence"] == item.licence
+        # Singles keep what the build asks; in pairs another's arms carry weight, so only the bounds of the eye.
+        skate, below, above = (0.105, 0.03, 0.045) if item.people == 1 else (0.2, 0.05, 0.1)
+        for person in range(motion.people):
+            rotmats, transl, betas = motion.rotations()[person], motion.transl[person], motion.betas[person]
+            planting = ground.plant(body, betas, rotmats, transl, motion.fps)
+            soles = ground.sole_positions(body, betas, rotmats, transl)
+            stands = planting.planted
+            inner = stands[:, 1:-2] & stands[:, :-3] & stands[:, 2:-1] & stands[:, 3:]
+            slide = np.linalg.norm(np.diff(soles[..., :2], axis=1), axis=-1)[:, 1:-1] * motion.fps
+            if inner.any():
+                assert np.percentile(slide[inner], 95) <= skate, f"{item.id}: person {person} skates"
+            frames = np.arange(0, motion.frames, 5)
+            posed, _ = body.pose(betas, rotmats[frames].astype(np.float32), transl[frames], skin)
+            lowest = posed.numpy()[..., 2].min(1)
+            carried = np.zeros(motion.frames, bool)
+            for contact in motion.meta.contacts:
+                if contact.person == person and contact.target.get("object") not in (None, "floor"):
+                    carried[int(contact.start * motion.fps) : int(contact.end * motion.fps) + 2] = True
+            assert lowest.min() > -below - 0.002, f"{item.id}: person {person} sinks into the floor"
+            free = lowest[~carried[frames]]
+            assert free.max(initial=0.0) < above, f"{item.id}: person {person} floats"
+
+
+def test_seats_are_under_sitters() -> None:
+    sitting = [item for item in ENTRIES if item.furniture and item.people == 1]
+    assert len(sitting) >= 8
+    for item in sitting:
+        motion = item.load()
+        seat = motion.meta.stage[0]
+        assert 0.25 < seat["seat_height"] < 0.6
+        contact = next(c for c in motion.meta.contacts if c.target.get("object") == seat["id"])
+        frame = int((contact.start + contact.end) / 2 * motion.fps)
+        pelvis = joints_of(motion)[frame, 0]
+        assert np.linalg.norm(pelvis[:2] - np.array(seat["box"]["center"][:2])) < 0.3
+
+
+def test_damaged_library_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match=r"synth\.corpus\.build"):
+        library.library(tmp_path)
+    good = json.loads((library.FOLDER / library.INDEX).read_text())
+    for change, says in (
+        (lambda v: v.update(version=9), "version"),
+        (lambda v: v["motions"][0].update(interaction_class="dance"), "interaction_class"),
+        (lambda v: v["motions"][0].update(core=[2, 1]), "core"),
+        (lambda v: v["motions"][0].update(people=0), "people"),
+        (lambda v: v["motions"].append(v["motions"][0]), "ids"),
+    ):
+        value = json.loads(json.dumps(good))
+        change(value)
+        folder = tmp_path / says
+        folder.mkdir()
+        (folder / library.INDEX).write_text(json.dumps(value))
+        with pytest.raises(BadFile, match=says):
+            library.library(folder)
+    with pytest.raises(BadOption, match="walk_01"):
+        library.entry("walk_0l")
+    shutil.copy(library.FOLDER / library.INDEX, tmp_path / library.INDEX)
+    with pytest.raises(Missing, match="walk_01"):
+        library.entry("walk_01", tmp_path).load()
+
+
+PLACED = ("walk_01", "idle_01", "sit_down_01", "stand_up_01", "pick_up_01", "lie_down_01")
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_placements_keep_clear(name: str) -> None:
+    room = load_room(name)
+    for index, identifier in enumerate(PLACED):
+        motion = library.entry(identifier).load()
+        placed = place(motion, room, np.random.default_rng(index))
+        again = place(motion, room, np.random.default_rng(index))
+        assert np.array_equal(placed.motion.transl, again.motion.transl)
+        joints = joints_of(placed.motion)
+        taken = [piece.id for piece in placed.stage_map.values()]
+        assert clearance(room, joints[:, [0]], np.array([0.1]), ignore=taken).min() > 0.0, f"{identifier}: pelvis"
+        feet = [JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("ankle", "foot")]
+        assert room.contains(joints[:, feet, :2]).all(), f"{identifier}: feet outside the floor"
+        assert placed.clearance > -0.09
+        assert bool(taken) == bool(motion.meta.stage)
+        if not placed.bend:  # a rigid move keeps distances and heights
+            first = round(placed.cut[0] * motion.fps)
+            original = joints_of(motion)[first : first + placed.motion.frames]
+            assert np.allclose(original[..., 2], joints[..., 2], atol=1e-4)
+            apart = [np.linalg.norm(j[0, 0] - j[-1, 0]) for j in (original, joints)]
+            assert apart[0] == pytest.approx(apart[1], abs=1e-3)
+        for stage, piece in placed.stage_map.items():
+            contact = next(c for c in motion.meta.contacts if c.target.get("object") == stage)
+            pelvis = joints[int((contact.start + contact.end) / 2 * motion.fps), 0]
+            inside = np.abs(piece.box.to_local(pelvis)[:2]) - piece.box.size[:2] / 2
+            assert (inside < 0.1).all(), f"{identifier} sits beside {piece.id}"
+
+
+def test_no_place_says_why() -> None:
+    room = load_room("ward_06")
+    motion = library.entry("sit_down_01").load()
+    bed = {**motion.meta.stage[0], "class": "bed"}
+    on_bed = replace(motion, meta=replace(motion.meta, stage=(bed,)))
+    with pytest.raises(NoPlace, match="needs a bed"):
+        place(on_bed, room, np.random.default_rng(0))
+
+
+def test_bent_paths_keep_their_length() -> None:
+    motion = library.entry("walk_03").load()
+    body = load_body()
+    bent = bend_path(motion, body, 0.5)
+    before, after = (joints_of(m)[:, 0] for m in (motion, bent))
+    lengths = [np.linalg.norm(np.diff(p[:, :2], axis=0), axis=1) for p in (before, after)]
+    assert np.allclose(*lengths, atol=1e-4)
+    assert np.allclose(before[:, 2], after[:, 2], atol=1e-4)
+    yaw = np.unwrap(facing_yaw(axis_angle_to_matrix(bent.global_orient[0])))
+    straight = np.unwrap(facing_yaw(axis_angle_to_matrix(motion.global_orient[0])))
+    assert (yaw - straight)[-1] == pytest.approx(0.5 * lengths[0].sum(), abs=0.01)
+
+
+@pytest.mark.skipif(not MOCAP.is_dir(), reason="the capture collection is not here")
+def test_build_is_repeatable(tmp_path: Path) -> None:
+    from synth.corpus.build import build
+
+    threads = torch.get_num_threads()
+    try:
+        for name in ("a", "b"):
+            assert not build(MOCAP, tmp_path / name, only=["pick_up_01"], pairs=False)
+    finally:
+        torch.set_num_threads(threads)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_table_of_singles() -> None:
+    ids = [item.id for item in SINGLES]
+    assert len(ids) == len(set(ids))
+    assert all(item.captions and 0.5 < item.stretch <= 1.5 for item in SINGLES)
