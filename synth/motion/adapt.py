@@ -170,7 +170,7 @@ def _contacts(
         on = evidence.window(times, contact.start, contact.end)
         if "person" in contact.target:
             own, other = spots_of(contact)
-            holds.append((contact.person, own, int(contact.target["person"]), other, on, 0.6))
+            holds.append((contact.person, own, int(contact.target["person"]), other, on, evidence.palm_turn(own, other)))
             continue
         target = str(contact.target["object"])
         height = 0.015 if target == "floor" else (pieces[target].seat_height if target in pieces else None)

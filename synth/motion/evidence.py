@@ -31,12 +31,14 @@ def window(times: Array, start: float, end: float) -> Tensor:
 def holds(
     proxies: Sequence[Proxies], entries: Sequence[tuple[int, str, int, str, Tensor, float]], sigma: float = 0.006
 ) -> list[ContactHold]:
-    """Part to part contacts: (person, spot, other person, other spot, window, turn)."""
-    if not entries:
-        return []
-    a = points_of(proxies, [(p, spot) for p, spot, *_ in entries])
-    b = points_of(proxies, [(q, spot) for _, _, q, spot, *_ in entries])
-    return [ContactHold(a, b, torch.stack([entry[4] for entry in entries]), sigma=sigma, turn=entries[0][5])]
+    """Part to part contacts: (person, spot, other person, other spot, window, turn), a term for each value of `turn`."""
+    terms = []
+    for turn in sorted({entry[5] for entry in entries}):
+        alike = [entry for entry in entries if entry[5] == turn]
+        a = points_of(proxies, [(p, spot) for p, spot, *_ in alike])
+        b = points_of(proxies, [(q, spot) for _, _, q, spot, *_ in alike])
+        terms.append(ContactHold(a, b, torch.stack([entry[4] for entry in alike]), sigma=sigma, turn=turn))
+    return terms
 
 
 def seats(proxies: Sequence[Proxies], entries: Sequence[tuple[int, float, Tensor]]) -> list[ContactHold]:
@@ -143,13 +145,18 @@ def apart(proxies: Sequence[Proxies], held: Sequence[tuple[int, str, int, str]])
             if person == other:
                 if not _may_cross(name, other_name):
                     continue
-                slack = 0.015
+                slack = 0.02
             else:
                 slack = 0.02 if (i, j) in touching else 0.004
             first.append(i)
             second.append(j)
             allow.append(slack)
-    return [PartnerPenetration(start, end, radius, torch.tensor(first), torch.tensor(second), torch.tensor(allow))]
+    return [PartnerPenetration(start, end, radius, torch.tensor(first), torch.tensor(second), torch.tensor(allow), 0.006)]
+
+
+def palm_turn(own: str, other: str) -> float:
+    """How exactly two spots face each other, radians: two palms lie flat on one another, a grip may come round a limb."""
+    return 0.25 if own.endswith("_hand") and other.endswith(("_hand", "_hand_top")) else 0.5
 
 
 def _capsules_at(spot: str, names: Sequence[tuple[int, str]], person: int) -> list[int]:

@@ -24,7 +24,7 @@ from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from synth.skeleton import mirror_pose
 
 # What ships must keep these: metres.
-LIMITS = {"contact_mean": 0.02, "contact_max": 0.05, "foot_slide": 0.005, "partner_depth": 0.03, "furniture_depth": 0.04}
+LIMITS = {"contact_mean": 0.01, "contact_max": 0.03, "foot_slide": 0.005, "partner_depth": 0.02, "furniture_depth": 0.02}
 DRAWS = 3  # bodies tried for a variant before it is given up
 
 

@@ -38,7 +38,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Hold:
-    """`person`'s spot touches `other`'s spot from `start` to `end` seconds; `turn` rad: how exactly palms face."""
+    """`person`'s spot touches `other`'s spot from `start` to `end` seconds."""
 
     person: int
     spot: str
@@ -46,7 +46,6 @@ class Hold:
     other_spot: str
     start: float
     end: float
-    turn: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -119,25 +118,40 @@ def contacts_of(script: Script) -> tuple[Contact, ...]:
     return tuple(listed)
 
 
-def curl(track: Track, side: str, times: Array, start: float, end: float, angle: float = 0.9) -> Track:
-    """Bend the fingers of one hand around what it holds, opening 0.4 s before and after."""
-    share = np.clip(np.minimum((times - start + 0.3) / 0.4, (end + 0.4 - times) / 0.4), 0, 1)
+def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
+    """Fingers bend around what they hold, opening 0.4 s before and after; where two palms meet the holding one turns up
+    and the held one down, which is the way hands meet (from palm along palm the optimiser would not find it)."""
+    result = list(tracks)
+    for hold in script.holds:
+        if not hold.spot.endswith("_hand"):
+            continue
+        share = np.clip(np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1)
+        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.9)
+        if hold.other_spot.endswith("_hand"):
+            result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
+            result[hold.other] = _hand(result[hold.other], hold.other_spot[:-5], share, bend=0.5, turn=0.7)
+    return result
+
+
+def _hand(track: Track, side: str, share: Array, bend: float = 0.0, turn: float = 0.0) -> Track:
+    """Bend the fingers, and turn forearm and wrist about their axis by `turn` radians each (positive: palm down)."""
     rotmats = track.rotmats.copy()
     sign = 1.0 if side == "left" else -1.0
-    rotmats[:, JOINT[f"{side}_hand"]] = axis_matrix("z", -sign * angle * share)
+    if bend:
+        rotmats[:, JOINT[f"{side}_hand"]] = axis_matrix("z", -sign * bend * share)
+    for name in ("elbow", "wrist") if turn else ():
+        index = JOINT[f"{side}_{name}"]
+        rotmats[:, index] = rotmats[:, index] @ axis_matrix("x", turn * share)
     return Track(track.pelvis, rotmats)
 
 
 def solve(
-    script: Script, body: BodyModel, stages: Sequence[int] = (70, 110), proxies: Sequence[Proxies] | None = None
+    script: Script, body: BodyModel, steps: int = 190, proxies: Sequence[Proxies] | None = None
 ) -> tuple[Interaction, Report]:
-    """Make the script's contacts, feet, seats and bodies true. First without bodies in the way, then with."""
+    """Make the script's contacts, feet, seats and bodies true, in at most `steps` evaluations."""
     proxies = proxies or [proxies_of(body, actor.betas) for actor in script.actors]
     rest = torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)
-    tracks = [actor.track for actor in script.actors]
-    for hold in script.holds:
-        if hold.spot.endswith("_hand"):
-            tracks[hold.person] = curl(tracks[hold.person], hold.spot[:-5], script.times, hold.start, hold.end)
+    tracks = take_hold([actor.track for actor in script.actors], script)
     pelvis = torch.tensor(np.stack([track.pelvis for track in tracks]), dtype=torch.float32)
     transl = pelvis - rest[:, None, 0]
     rotmats = torch.tensor(np.stack([track.rotmats for track in tracks]), dtype=torch.float32)
@@ -147,7 +161,11 @@ def solve(
     locks = [_feet(script, person, proxies, rest, transl, rotmats) for person in range(len(tracks))]
     held = evidence.holds(
         proxies,
-        [(h.person, h.spot, h.other, h.other_spot, evidence.window(times, h.start, h.end), h.turn) for h in script.holds],
+        [
+            (h.person, h.spot, h.other, h.other_spot, evidence.window(times, h.start, h.end),
+             evidence.palm_turn(h.spot, h.other_spot))
+            for h in script.holds
+        ],
     )
     heights = {"floor": 0.015} | {item.id: item.seat_height or 0.0 for item in script.furniture}
     seated = evidence.seats(
@@ -175,10 +193,9 @@ def solve(
     if script.balanced:
         soft.append(_balance(script, locks, frames))
     prior = Prior(rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2})
-    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, soft, prior), steps=stages[0])
     solid = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
     solid += evidence.furniture(proxies, script.furniture, {(s.person, s.furniture) for s in script.seats})
-    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=stages[1])
+    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=steps)
     pose = matrix_to_axis_angle(rotmats.numpy().astype(float)).astype(np.float32)
     motion = Interaction(
         fps=FPS,

@@ -126,7 +126,7 @@ def _grip(name: str, start: float, end: float) -> tuple[Hold, ...]:
         "hand_and_waist": [(s, "right_hand", p, "lower_back_right"), (s, "left_hand", p, "left_hand_top")],
         "arm_and_back": [(s, "right_hand", p, "upper_back"), (s, "left_hand", p, "left_forearm_under")],
     }  # fmt: skip
-    return tuple(Hold(a, b, c, d, start, end, turn=0.5) for a, b, c, d in grips[name])
+    return tuple(Hold(a, b, c, d, start, end) for a, b, c, d in grips[name])
 
 
 SIDE_GRIPS = ("hand_and_upper_arm", "hand_and_back", "forearm_and_back", "hand_and_elbow", "hand_and_waist")
@@ -258,7 +258,7 @@ def sit_down(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
 def help_up_floor(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
     """The patient sits on the floor; the staff bends down at the side, takes hold; crouch, then up together."""
     tempo = variant.tempo
-    spot = Spot2D(0.28, 0.62, np.radians(-105.0), stagger=0.24, width=0.34)
+    spot = Spot2D(0.26, 0.67, np.radians(-103.0), stagger=0.24, width=0.34)
     start, steps, arrived = _approach(spot, float(rng.uniform(0.5, 0.7)), 0.2, 0.55)
     grasp = arrived + 0.9
     lift = grasp + 0.6 + variant.hesitation
