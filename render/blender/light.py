@@ -240,13 +240,14 @@ def _lamps(scene: Any, mood: str, settings: Mood, p: LightParams) -> list[Any]:
                     np.array([0, 0, -1.0]),
                 )
             )
-    shades = sorted((tuple((sum(_bounds(o)) / 2).round(4)) for o in _of_kind(scene, "shade")), key=lambda c: c[2])
+    boxes = [_bounds(o) for o in _of_kind(scene, "shade")]
+    shades = sorted((((low + high) / 2).round(4).tolist() for low, high in boxes), key=lambda c: (c[2], c))
     if settings.lamp > 0:
-        for at in shades[:1] if mood == "night" else shades:
+        for place in shades[:1] if mood == "night" else shades:
             data = bpy.data.lights.new("bulb", "POINT")
             data.energy, data.color, data.shadow_soft_size = settings.lamp * p.brightness, color, 0.06
             item = bpy.data.objects.new("bulb", data)
-            item.location = at
+            item.location = place
             item.visible_camera = False
             scene.collection.objects.link(item)
             lights.append(item)
