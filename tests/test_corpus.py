@@ -164,7 +164,7 @@ def test_damaged_library_is_named(tmp_path: Path) -> None:
         (folder / library.INDEX).write_text(json.dumps(value))
         with pytest.raises(BadFile, match=says):
             library.library(folder)
-    with pytest.raises(BadOption, match="walk_01"):
+    with pytest.raises(BadOption, match="nearest: walk_0"):
         library.entry("walk_0l")
     shutil.copy(library.FOLDER / library.INDEX, tmp_path / library.INDEX)
     with pytest.raises(Missing, match="walk_01"):

@@ -152,10 +152,9 @@ def scripted_pairs(mocap: str | Path, body: BodyModel) -> dict[str, Interaction]
 
     made: dict[str, Interaction] = {}
     for motion in build_pairs(mocap=mocap, body=body):
-        kind = motion.meta.interaction_class or "pair"
-        number = 1 + sum(other.meta.interaction_class == motion.meta.interaction_class for other in made.values())
-        made[f"{kind}_{number:02d}"] = quantised(motion)
-        print(f"{kind}_{number:02d}  {motion.seconds:5.1f} s  {motion.meta.quality}", file=sys.stderr, flush=True)
+        name = str(motion.meta.source["id"])
+        made[name] = quantised(motion)
+        print(f"{name:24s} {motion.seconds:5.1f} s  {motion.meta.quality}", file=sys.stderr, flush=True)
     return made
 
 
