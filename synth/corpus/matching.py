@@ -27,7 +27,8 @@ SHOWN = 3  # nearest captions that a warning names
 _CUES: dict[str, dict[str, str]] = {
     "way": {
         "up": r"(stands?|standing|gets?|getting|helps?|helping|helped|lifts?|lifted|pulls?|pulled|sits?|comes?|raises?"
-              r"|brings?|assists?|back|(patient|resident|him|her|them|person|man|woman|lady)) up\b|rises?|rising|raises?|to (his|her|their) "
+              r"|brings?|assists?|back"
+              r"|(patient|resident|him|her|them|person|man|woman|lady)) up\b|rises?|rising|raises?|to (his|her|their) "
               r"feet|upright|out of (the |a )?(bed|chair|armchair|wheelchair|seat)|stands? (from|after)|to stand",
         "down": r"(sits?|sitting|sat|lies?|lying|lays?|kneels?|squats?|gets?|bends?|lowers?|crouch\w*) (\w+ ){0,3}down"
                 r"|lower(s|ed|ing)?\b|lies?\b|kneel\w*|sink\w*|into (the |a |an )?(bed|chair|armchair|wheelchair|seat)"
