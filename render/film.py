@@ -145,7 +145,7 @@ class Studio:
             "id": plan.id,
             "prompt": plan.prompt,
             "class": motion.meta.interaction_class,
-            "caption": motion.meta.text,
+            "caption": show.match.get("caption", motion.meta.text),
             "match": show.match,
             "warning": show.warning,
             "rejected": show.rejected,
