@@ -18,7 +18,7 @@ from render.blender.room import add_room
 from render.blender.session import RenderSettings, load_bpy, new_scene, quiet
 from synth.rooms import BUILTIN, load_room, room_meshes
 
-QUALITY = 82
+QUALITY, SHEET_QUALITY = 82, 74
 
 
 def render(name: str, camera: str, mood: str, settings: RenderSettings) -> tuple[Image.Image, float]:
@@ -37,7 +37,7 @@ def render(name: str, camera: str, mood: str, settings: RenderSettings) -> tuple
         return Image.open(scene.render.filepath).convert("RGB"), seconds
 
 
-def sheet(pictures: list[tuple[str, Image.Image]], columns: int, width: int = 320) -> Image.Image:
+def sheet(pictures: list[tuple[str, Image.Image]], columns: int, width: int = 256) -> Image.Image:
     """A contact sheet with a caption under each picture."""
     height = width * pictures[0][1].height // pictures[0][1].width
     rows = -(-len(pictures) // columns)
@@ -71,7 +71,7 @@ def main() -> None:
             picture.save(options.out / "rooms" / f"{name}_{camera}.jpg", quality=QUALITY, optimize=True)
             pictures.append((f"{name} {load_room(name).provenance.get('title', '')}: {camera}", picture))
             print(f"{name} {camera} {seconds:.2f} s", flush=True)
-    sheet(pictures, 3).save(options.out / "rooms.jpg", quality=QUALITY, optimize=True)
+    sheet(pictures, 3).save(options.out / "rooms.jpg", quality=SHEET_QUALITY, optimize=True)
     if options.moods:
         lit = [(f"ward_03: {m}", render("ward_03", "corner", m, settings)[0]) for m in MOODS]
         sheet(lit, 3).save(options.out / "rooms_light.jpg", quality=QUALITY, optimize=True)

@@ -363,7 +363,7 @@ def ward_06() -> Plan:
     )
     views = (
         View("corner", "pinhole", (1.95, 0.14, 2.4), (1.2, 4.3, 0.55), 92.0),
-        View("door", "brown_conrady", (0.16, 8.84, 2.4), (1.5, 4.6, 0.7), 86.0, BARREL),
+        View("door", "brown_conrady", (0.75, 8.86, 2.4), (1.25, 4.6, 0.55), 86.0, BARREL),
         View("ceiling", "fisheye", (w / 2, 4.5, h - 0.06), (w / 2, 4.5, 0.0), 186.0, (0.0, 0.0, 0.0, 0.0)),
     )
     return Plan(
