@@ -18,9 +18,11 @@ SCHEMA_VERSION = 1
 ABSENT, OCCLUDED, VISIBLE = 0, 1, 2
 MAX_PEOPLE = 254  # ids are uint8, 0 is the background
 
-# A joint sits inside the body. Its ray counts as seen when it first meets the same person this near to it.
-DEPTH_FACTOR = 1.6  # of the joint's distance to the nearest skin: a ray meets the skin at a slant
-DEPTH_MARGIN = 0.04  # metres; clothes, and the soft tissue that posing moves
+# A joint sits inside the body. Its ray counts as seen when it first meets the same person this near to it: a multiple
+# of the joint's distance to the nearest skin (rays meet the skin at a slant), and what clothes stand off: nothing much
+# at the face and hands, more over joints that lie deep (loose trousers over a knee).
+DEPTH_FACTOR = 2.0
+MARGIN_DEPTHS, MARGINS = (0.01, 0.03), (0.04, 0.09)  # metres: depth of the joint, margin; linear in between
 # A point on the outline (the nose from the side) may be missed by a hair; rays this far beside it count as well.
 NEAR_MISS = 0.012  # metres
 GRAZING = 0.03  # metres more that such a ray may go before it meets a round limb
@@ -138,10 +140,15 @@ def project_joints(
     state = np.where(valid & camera.inside(pixels), OCCLUDED, ABSENT).astype(np.uint8)
     judged = np.flatnonzero(state)
     if len(judged):
-        slack = DEPTH_FACTOR * depth_in_body[judged] + DEPTH_MARGIN
+        slack = slack_of(depth_in_body[judged])
         seen = _first_hit_is_here(points[judged], slack, number, camera.position, cast)
         state[judged[seen]] = VISIBLE
     return pixels, depth, state
+
+
+def slack_of(depth: np.ndarray) -> np.ndarray:
+    """How far before a joint its ray may meet the person and still show the joint: depth in the body [N] to metres."""
+    return DEPTH_FACTOR * depth + np.interp(depth, MARGIN_DEPTHS, MARGINS)
 
 
 def _first_hit_is_here(

@@ -178,20 +178,43 @@ def test_the_summary_and_the_files(finished):
         assert {"body", "motion", "room"} <= set(info["licences"])
 
 
-def test_workers_and_a_kill_in_the_middle_change_nothing(finished, tmp_path):
-    """Two workers, everything killed once a clip is there and another begun; the same command goes on."""
-    reference, _ = finished
-    out = tmp_path / "B"
-    given = arguments(out, n=2, workers=2)
-    process = subprocess.Popen([sys.executable, "-m", "render.cli", *given], cwd=ROOT, stderr=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+def begun(out, process):
+    """Wait until a clip is being made."""
     deadline = time.monotonic() + 500
     while process.poll() is None and time.monotonic() < deadline:
         if (out / "clips").is_dir() and any((out / "clips").iterdir()):
-            break
+            return
         time.sleep(0.02)
+
+
+def start(given):
+    return subprocess.Popen([sys.executable, "-m", "render.cli", *given], cwd=ROOT, stderr=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, text=True, start_new_session=True)  # fmt: skip
+
+
+def test_ctrl_c_leaves_nothing_unfinished(tmp_path):
+    out = tmp_path / "C"
+    process = start(arguments(out))
+    begun(out, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert not out.exists() or not list((out / "clips").glob(".*"))
+    with pytest.raises(ProcessLookupError):  # the worker is gone too
+        os.killpg(process.pid, 0)
+
+
+def test_workers_and_a_kill_in_the_middle_change_nothing(finished, tmp_path):
+    """Two workers, everything killed once a clip has been begun; the same command goes on."""
+    reference, _ = finished
+    out = tmp_path / "B"
+    given = arguments(out, n=2, workers=2)
+    process = start(given)
+    begun(out, process)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     done = run([*given, "--json"])
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
