@@ -18,7 +18,7 @@ from render.blender.room import add_room
 from render.blender.session import RenderSettings, load_bpy, new_scene, quiet
 from synth.rooms import BUILTIN, load_room, room_meshes
 
-QUALITY, SHEET_QUALITY = 82, 74
+QUALITY, SHEET_QUALITY = 82, 70
 
 
 def render(name: str, camera: str, mood: str, settings: RenderSettings) -> tuple[Image.Image, float]:
