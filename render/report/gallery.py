@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from render.report.record import ClipRecord, Segment, count, read_records
+from render.report.record import UNCLASSIFIED, ClipRecord, Segment, count, read_records
 from synth.files import write_text
 from synth.taxonomy import ACTIONS
 
@@ -67,7 +67,8 @@ def _summary(records: Sequence[ClipRecord], seconds: float) -> str:
     people = sum(len(r.roles) for r in records)
     sizes = sorted({f"{r.width} × {r.height}" for r in records})
     kinds = len({r.cls for r in records})
-    return f"{seconds:.0f} s of video, {people} people, {kinds} classes, {', '.join(sizes[:3])} px"
+    classes = f"{kinds} class{'es' * (kinds != 1)}"
+    return f"{seconds:.0f} s of video, {people} people, {classes}, {', '.join(sizes[:3])} px"
 
 
 def _select(name: str, title: str, values: Sequence[str]) -> str:
@@ -87,7 +88,8 @@ def _legend(name: str) -> str:
 
 def _clip(record: ClipRecord, index: int) -> str:
     actions = " ".join(sorted({s.label for s in record.segments}))
-    facts = [words(record.cls), record.room, words(record.camera), record.light, f"{record.seconds:.1f} s"]
+    cls = "" if record.cls == UNCLASSIFIED else words(record.cls)
+    facts = [cls, record.room, words(record.camera), record.light, f"{record.seconds:.1f} s"]
     shown = "".join(f"<li>{escape(fact)}</li>" for fact in facts if fact)
     rows = "".join(_timeline(record, person) for person in range(len(record.roles)))
     warning = f'<p class="warn">{escape(record.warning)}</p>' if record.warning else ""

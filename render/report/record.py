@@ -12,6 +12,9 @@ from render.dataset import SETTINGS_FILE, clips_of
 from synth.files import read_json
 
 
+UNCLASSIFIED = "unclassified"  # the class of what the taxonomy has none for (drinking, waving)
+
+
 @dataclass(frozen=True)
 class Segment:
     """Person ``person`` does ``label`` from ``start`` to ``end`` seconds."""
@@ -74,7 +77,7 @@ def record_of(identifier: str, info: Mapping[str, Any]) -> ClipRecord:
         poster=f"clips/{identifier}/poster.jpg",
         labels=f"clips/{identifier}/labels.json",
         prompt=str(info.get("prompt") or ""),
-        cls=str(info.get("class") or "unclassified"),
+        cls=str(info.get("class") or UNCLASSIFIED),
         room=str(info.get("room") or ""),
         camera=str(camera.get("name") or ""),
         light=str(info.get("light") or ""),

@@ -184,7 +184,7 @@ class RetrievalGenerator:
                 continue
             made = Generated(
                 interaction=motion,
-                match=self._match_of(entries, ranks, chosen),
+                match=self._match_of(prompt, entries, ranks, chosen),
                 warning=warning,
                 rejected=attempt,
                 actions=actions,
@@ -245,7 +245,9 @@ class RetrievalGenerator:
                 return Idle(motion.rotations()[0], motion.fps)
         return None
 
-    def _match_of(self, entries: Sequence[LibraryEntry], ranks: Sequence[matching.Ranked], chosen: int) -> Match:
+    def _match_of(
+        self, prompt: str, entries: Sequence[LibraryEntry], ranks: Sequence[matching.Ranked], chosen: int
+    ) -> Match:
         rank = ranks[chosen]
         return Match(
             entry=entries[chosen].id,
@@ -254,7 +256,7 @@ class RetrievalGenerator:
             score=rank.score,
             interaction_class=entries[chosen].interaction_class,
             candidates=tuple(entry.id for entry in entries),
-            nearest=tuple(nearest_captions(ranks)),
+            nearest=tuple(nearest_captions(self._matcher.rank(prompt))),
         )
 
 
