@@ -156,7 +156,7 @@ def apart(proxies: Sequence[Proxies], held: Sequence[tuple[int, str, int, str]])
 
 def palm_turn(own: str, other: str) -> float:
     """How exactly two spots face each other, radians: two palms lie flat on one another, a grip may come round a limb."""
-    return 0.25 if own.endswith("_hand") and other.endswith(("_hand", "_hand_top")) else 0.5
+    return 0.35 if own.endswith("_hand") and other.endswith(("_hand", "_hand_top")) else 0.5
 
 
 def _capsules_at(spot: str, names: Sequence[tuple[int, str]], person: int) -> list[int]:

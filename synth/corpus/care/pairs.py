@@ -25,7 +25,7 @@ from synth.skeleton import mirror_pose
 
 # What ships must keep these: metres.
 LIMITS = {"contact_mean": 0.01, "contact_max": 0.03, "foot_slide": 0.005, "partner_depth": 0.02, "furniture_depth": 0.02}
-DRAWS = 3  # bodies tried for a variant before it is given up
+DRAWS = 2  # bodies tried for a variant before it is given up
 
 
 def build_pairs(

@@ -127,9 +127,12 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
             continue
         share = np.clip(np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1)
         result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.9)
-        if hold.other_spot.endswith("_hand"):
+        side, _, held = hold.other_spot.partition("_")
+        if held == "hand":
             result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
-            result[hold.other] = _hand(result[hold.other], hold.other_spot[:-5], share, bend=0.5, turn=0.7)
+            result[hold.other] = _hand(result[hold.other], side, share, bend=0.5, turn=0.7)
+        elif held == "forearm_under":
+            result[hold.other] = _hand(result[hold.other], side, share, turn=0.1)
     return result
 
 
@@ -139,9 +142,12 @@ def _hand(track: Track, side: str, share: Array, bend: float = 0.0, turn: float 
     sign = 1.0 if side == "left" else -1.0
     if bend:
         rotmats[:, JOINT[f"{side}_hand"]] = axis_matrix("z", -sign * bend * share)
-    for name in ("elbow", "wrist") if turn else ():
-        index = JOINT[f"{side}_{name}"]
-        rotmats[:, index] = rotmats[:, index] @ axis_matrix("x", turn * share)
+    if turn:
+        elbow, wrist = JOINT[f"{side}_elbow"], JOINT[f"{side}_wrist"]
+        flexed = np.linalg.norm(matrix_to_axis_angle(rotmats[:, elbow]), axis=-1)
+        more = np.clip(1.15 - flexed, 0.0, 1.0) * share  # forearms come forward, so that the palms can lie level
+        rotmats[:, elbow] = rotmats[:, elbow] @ axis_matrix("y", -sign * more) @ axis_matrix("x", turn * share)
+        rotmats[:, wrist] = rotmats[:, wrist] @ axis_matrix("x", turn * share)
     return Track(track.pelvis, rotmats)
 
 
@@ -174,6 +180,7 @@ def solve(
     back = torch.zeros(len(tracks), frames, 24)
     for name in ("spine1", "spine2", "spine3", "left_collar", "right_collar"):
         back[:, :, JOINT[name]] = 1.0
+    back[:, :, JOINT["pelvis"]] = 0.8
     for name in ("left_hand", "right_hand"):
         back[:, :, JOINT[name]] = 4.0
     for name in ("left_wrist", "right_wrist"):

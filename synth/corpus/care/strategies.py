@@ -115,12 +115,11 @@ def _grip(name: str, start: float, end: float) -> tuple[Hold, ...]:
     s, p = STAFF, PATIENT
     grips = {
         "both_hands": [(s, "right_hand", p, "left_hand"), (s, "left_hand", p, "right_hand")],
-        "forearms": [(s, "right_hand", p, "left_forearm"), (s, "left_hand", p, "right_forearm"),
-                     (p, "left_hand", s, "right_forearm_top"), (p, "right_hand", s, "left_forearm_top")],
+        "forearms": [(s, "right_hand", p, "left_forearm_under"), (s, "left_hand", p, "right_forearm_under")],
         "upper_arms": [(s, "right_hand", p, "left_upper_arm"), (s, "left_hand", p, "right_upper_arm")],
         "hand_and_upper_arm": [(s, "right_hand", p, "left_upper_arm"), (s, "left_hand", p, "left_hand")],
         "hand_and_back": [(s, "right_hand", p, "upper_back"), (s, "left_hand", p, "left_hand")],
-        "forearm_and_back": [(s, "right_hand", p, "lower_back"), (s, "left_hand", p, "left_forearm")],
+        "forearm_and_back": [(s, "right_hand", p, "lower_back"), (s, "left_hand", p, "left_forearm_under")],
         "hand_and_elbow": [(s, "right_hand", p, "left_elbow"), (s, "left_hand", p, "left_hand")],
         "arm_in_arm": [(s, "right_hand", p, "left_forearm_under"), (s, "left_hand", p, "left_hand_top")],
         "hand_and_waist": [(s, "right_hand", p, "lower_back_right"), (s, "left_hand", p, "left_hand_top")],
