@@ -11,7 +11,6 @@ from render.clip import Clip
 from render.dataset import SETTINGS_FILE, clips_of
 from synth.files import read_json
 
-
 UNCLASSIFIED = "unclassified"  # the class of what the taxonomy has none for (drinking, waving)
 
 

@@ -171,12 +171,12 @@ def _on_feet(joints: Array, found: pose.Postures, kinds: np.ndarray) -> np.ndarr
 def _creeping(found: pose.Postures, joints: Array) -> np.ndarray:
     """The kinds, with "lying" turned into being on all fours where the body gets along on knees and elbows."""
     kinds = found.kind.copy()
-    along = np.linalg.norm(_velocity(joints[:, 0, :2], 0.4), axis=-1) > 0.12
-    down = np.isin(kinds, (pose.LYING, pose.FOURS)) & (found.support < 0) & along
-    for first, last in _where(down):
+    speed = np.linalg.norm(_velocity(joints[:, 0, :2], 0.4), axis=-1)
+    down = np.isin(kinds, (pose.LYING, pose.FOURS)) & (found.support < 0)
+    for first, last in _hysteresis(np.where(down, speed, 0.0), WALK_OFF, 0.06, round(0.8 * GRID)):
         # a fall slides too, but not for long
         if last - first >= GRID and _extent(joints[first:last, 0, :2]) > 0.3:
-            kinds[first:last] = pose.FOURS
+            kinds[first:last] = np.where(down[first:last], pose.FOURS, kinds[first:last])
     return kinds
 
 
@@ -209,7 +209,7 @@ def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) 
                 words[between] = words[before.last - 1]  # shifting on the chair, rearing up while crawling
                 continue
             words[between] = ACTION_INDEX["other"]
-            down = _dip(kinds[between]) if before.kind == pose.UPRIGHT else None
+            down = _dip(kinds[between], found.support[between]) if before.kind == pose.UPRIGHT else None
             if down:
                 lowest = before.last + int(found.pelvis[between].argmin())
                 words[start:lowest], words[lowest:end] = ACTION_INDEX[down], ACTION_INDEX["stand_up"]
@@ -242,10 +242,12 @@ def _find_rests(kinds: np.ndarray, changing: np.ndarray, support: np.ndarray) ->
     return rests
 
 
-def _dip(kinds: np.ndarray) -> str | None:
+def _dip(kinds: np.ndarray, support: np.ndarray) -> str | None:
     """The way down in a movement down and up again, by the lowest posture it passes; None on the floor and unclear."""
     if np.isin(kinds, (pose.LYING, pose.FLOOR_SEATED)).any():
         return None
+    # nobody sits for a moment on a seat that is not there: that is a squat with the weight far back
+    kinds = np.where((kinds == pose.SEATED) & (support < 0), pose.SQUAT, kinds)
     names = {pose.SEATED: "sit_down", pose.KNEEL: "kneel_down", pose.FOURS: "kneel_down", pose.SQUAT: "squat_down"}
     return next((name for kind, name in names.items() if (kinds == kind).sum() >= 0.15 * GRID), None)
 
