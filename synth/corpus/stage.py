@@ -13,7 +13,8 @@ from synth.interaction import Contact
 from synth.room import Box, Furniture
 from synth.skeleton import JOINT, facing_yaw
 
-CHAIR = (0.46, 0.45, 0.88)  # metres: width, depth, height of the chair that is put under a sitter
+CHAIR = (0.46, 0.88)  # metres: width and height of the chair that is put under a sitter
+HEEL = 0.08  # metres from the ankle's middle back to the heel, shoes included
 SLAB = 0.06  # metres, thickness of its seat
 STILL = 0.25  # m/s; a seated pelvis moves no faster
 FLESH = 0.02  # metres the seat presses into the body
@@ -64,8 +65,13 @@ def seat_under(body: BodyModel, vertices: np.ndarray, joints: np.ndarray, global
     # The backrest stands behind the rearmost of the lower back while sitting.
     pelvis = joints[sat, JOINT["pelvis"], :2].mean(0)
     rear = float(np.percentile((vertices[sat][:, bottom, :2] - pelvis) @ ahead, 1))
-    width, depth, top = CHAIR
-    center = pelvis + ahead * (rear - 0.02 + depth / 2)
+    # The seat ends before the heels: many real ones are solid down to the floor, and stools let feet go under them.
+    ankles = joints[sat][:, [JOINT["left_ankle"], JOINT["right_ankle"]], :2]
+    heels = ((ankles - joints[sat][:, [JOINT["pelvis"]], :2]) @ ahead).min(1) - HEEL
+    front = float(np.clip(np.percentile(heels, 20), 0.12, 0.3))
+    width, top = CHAIR
+    depth = front - rear + 0.02
+    center = pelvis + ahead * (front - depth / 2)
     size = np.array([width, depth, max(top, height + 0.4)])
     chair = Furniture(
         id="seat",
