@@ -50,6 +50,7 @@ HALT = 0.45  # seconds of standing inside a walk that do not end it
 FLIGHT = 0.045  # metres both feet are above the floor in a jump
 TAKE_OFF = 0.8  # m/s upwards before it (stepping over something reaches 0.3)
 BEND_TIME = 0.4  # seconds with the trunk down that are more than a nod
+ONE_WAY = 0.05  # metres: a pelvis that dips less than this below where it comes from does not go down first
 SHORTEST = 0.25  # seconds; shorter segments join a neighbour (not falls and jumps)
 
 _REST_LABEL = {
@@ -212,7 +213,13 @@ def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) 
             down = _dip(kinds[between], found.support[between]) if before.kind == pose.UPRIGHT else None
             if down:
                 lowest = before.last + int(found.pelvis[between].argmin())
-                words[start:lowest], words[lowest:end] = ACTION_INDEX[down], ACTION_INDEX["stand_up"]
+                first, low, last = (float(found.pelvis[i]) for i in (start, lowest, end - 1))
+                if low > first - ONE_WAY:  # from stooping low straight up
+                    words[start:end] = ACTION_INDEX["stand_up"]
+                elif low > last - ONE_WAY:
+                    words[start:end] = ACTION_INDEX[down]
+                else:
+                    words[start:lowest], words[lowest:end] = ACTION_INDEX[down], ACTION_INDEX["stand_up"]
             continue
         peak = drop[max(0, start - 2) : end + 2].max(initial=0.0)
         label = _way(before, after, float(peak))
