@@ -52,12 +52,19 @@ def render(as_json: bool, **options: Any) -> None:
 
     The same command again goes on where it was stopped and makes no clip twice.
     """
+    import signal
+
+    signal.signal(signal.SIGTERM, _interrupt)  # what schedulers send
     try:
         summary = make(Options(**options))
     except KeyboardInterrupt:
         click.echo("interrupted; finished clips are kept, the same command goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
     click.echo(json.dumps(summary, sort_keys=True) if as_json else describe(summary))
+
+
+def _interrupt(*_: Any) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 class Options:
