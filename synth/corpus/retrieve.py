@@ -31,6 +31,7 @@ from synth.room import Room, nearest
 from synth.text import TextEncoder
 
 TRIES = 8  # attempts for one clip before it is given up
+ENOUGH = 4  # attempts after which one with small faults will do
 IDLE_ID = "idle"  # stem of the library's motions of standing
 
 
@@ -195,6 +196,8 @@ class RetrievalGenerator:
             reasons += [fault.text for fault in faults if fault.grave]
             if not any(fault.grave for fault in faults) and (best is None or len(faults) < len(best.faults)):
                 best = made
+            if best is not None and attempt + 1 >= ENOUGH:
+                return replace(best, rejected=attempt)
         if best is not None:
             return replace(best, rejected=TRIES - 1)
         raise NothingFits(
