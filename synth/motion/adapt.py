@@ -18,9 +18,9 @@ from synth.motion import evidence
 from synth.motion.fit import Prior, Problem, fit
 from synth.motion.kinematics import exp_map, log_map
 from synth.motion.proxies import Proxies, proxies_of
-from synth.motion.quality import measure, spots_of
+from synth.motion.quality import measure
 from synth.motion.terms import FootLock, JointLimits, KeyPose, Smoothness
-from synth.room import Furniture, Room, furniture_from_json
+from synth.room import Box, Furniture, Room, furniture_from_json
 from synth.rotation import Array, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw
 
@@ -58,7 +58,7 @@ def adapt(
     old = [proxies_of(body, shape) for shape in motion.betas]
     new = [proxies_of(body, shape) for shape in betas]
     stage = {str(item["id"]): furniture_from_json(item, "stage", "stage") for item in motion.meta.stage}
-    pieces = {**stage, **{key: piece for key, piece in stage_map.items()}}
+    pieces = {**stage, **stage_map}
     shift = _seat_shift(motion, old, stage, pieces)
 
     rest_old, rest_new = _rest(old), _rest(new)
@@ -84,9 +84,8 @@ def adapt(
     solids = _nearby(room, pieces, moved)
     names = {key: piece.id for key, piece in pieces.items()}
     on = {(c.person, names.get(str(c.target["object"]), "")) for c in motion.meta.contacts if "object" in c.target}
-    held = [(c.person, spots_of(c)[0], int(c.target["person"]), spots_of(c)[1]) for c in motion.meta.contacts if "person" in c.target]
     if motion.people > 1:
-        terms += evidence.apart(new, held)
+        terms += evidence.apart(new, evidence.held_spots(motion.meta.contacts))
     terms += evidence.furniture(new, solids, on)
     like = torch.ones(motion.people, len(keep), 24)
     for name in ("left_hand", "right_hand", "left_wrist", "right_wrist"):
@@ -162,15 +161,21 @@ def _refooted(lock: FootLock, proxies: Sequence[Proxies], person: int, shift: Ar
 
 
 def _contacts(
-    motion: Interaction, proxies: Sequence[Proxies], pieces: Mapping[str, Furniture], times: Array, rotmats: torch.Tensor
+    motion: Interaction,
+    proxies: Sequence[Proxies],
+    pieces: Mapping[str, Furniture],
+    times: Array,
+    rotmats: torch.Tensor,
 ) -> list:
     """Holds between people; buttocks or back on seats, beds and the floor."""
     holds, seats, lying = [], [], []
     for contact in motion.meta.contacts:
         on = evidence.window(times, contact.start, contact.end)
         if "person" in contact.target:
-            own, other = spots_of(contact)
-            holds.append((contact.person, own, int(contact.target["person"]), other, on, evidence.palm_turn(own, other)))
+            own, other = evidence.spots_of(contact)
+            holds.append(
+                (contact.person, own, int(contact.target["person"]), other, on, evidence.palm_turn(own, other))
+            )
             continue
         target = str(contact.target["object"])
         height = 0.015 if target == "floor" else (pieces[target].seat_height if target in pieces else None)
@@ -209,14 +214,22 @@ def _seat_shift(
 
 def _edge(piece: Furniture, point: Array, ahead: Array) -> float:
     """Metres from `point` along the direction `ahead` (x, y) to where the seat (or the box) ends; negative past it."""
-    seat = piece.seat
     local = piece.box.to_local(np.array([point[0], point[1], piece.box.center[2]]))[:2]
     tip = piece.box.to_local(np.array([point[0] + ahead[0], point[1] + ahead[1], piece.box.center[2]]))[:2]
     way = tip - local
-    middle = np.zeros(2) if seat is None else np.asarray(seat.center)[:2]
-    half = 0.5 * np.asarray(piece.box.size if seat is None else seat.size)[:2]
+    bearing = _bearing(piece)
+    middle, half = np.asarray(bearing.center)[:2], 0.5 * np.asarray(bearing.size)[:2]
     axis = int(np.argmax(np.abs(way)))
     return float((np.sign(way[axis]) * half[axis] + middle[axis] - local[axis]) / way[axis])
+
+
+def _bearing(piece: Furniture) -> Box:
+    """What carries the sitter, in the piece's frame: the solid that ends at the seat's height, else seat, else box."""
+    height = (piece.seat_height or 0.0) - piece.box.center[2]
+    fitting = [solid for solid in piece.solids if abs(solid.center[2] + solid.size[2] / 2 - height) < 0.03]
+    if fitting:
+        return max(fitting, key=lambda solid: float(solid.size[0] * solid.size[1]))
+    return piece.seat if piece.seat is not None else Box(np.zeros(3), np.asarray(piece.box.size))
 
 
 def _nearby(room: Room | None, pieces: Mapping[str, Furniture], pelvis: torch.Tensor) -> list[Furniture]:

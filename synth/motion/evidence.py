@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synth.interaction import Contact
 from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of
 from synth.motion.terms import BoxPenetration, ContactHold, Floor, FootLock, PartnerPenetration, Points
@@ -31,7 +32,7 @@ def window(times: Array, start: float, end: float) -> Tensor:
 def holds(
     proxies: Sequence[Proxies], entries: Sequence[tuple[int, str, int, str, Tensor, float]], sigma: float = 0.006
 ) -> list[ContactHold]:
-    """Part to part contacts: (person, spot, other person, other spot, window, turn), a term for each value of `turn`."""
+    """Part to part contacts: (person, spot, other person, other spot, window, turn); a term for each `turn`."""
     terms = []
     for turn in sorted({entry[5] for entry in entries}):
         alike = [entry for entry in entries if entry[5] == turn]
@@ -76,7 +77,7 @@ def sole_points(proxies: Sequence[Proxies], person: int) -> Points:
 def planned_feet(
     proxies: Sequence[Proxies], person: int, xy: Array, yaw: Array, lift: Array, planted: np.ndarray
 ) -> list[FootLock]:
-    """Follow given ankle places [T, 2, 2], yaws [T, 2] and lifts [T, 2]: exact where planted [T, 2], loose in the air."""
+    """Follow given ankle places [T, 2, 2], yaws [T, 2] and lifts [T, 2]: exact where planted, loose in the air."""
     anchors = np.zeros((4, len(xy), 3), np.float32)
     for side, name in enumerate(SIDES):
         ahead = np.stack([np.cos(yaw[:, side]), np.sin(yaw[:, side])], -1)
@@ -91,13 +92,21 @@ def planned_feet(
 
 
 def detected_feet(
-    proxies: Sequence[Proxies], person: int, rest: Tensor, transl: Tensor, rotmats: Tensor, fps: float,
-    speed: float = 0.22, height: float = 0.06,
+    proxies: Sequence[Proxies],
+    person: int,
+    rest: Tensor,
+    transl: Tensor,
+    rotmats: Tensor,
+    fps: float,
+    speed: float = 0.22,
+    height: float = 0.06,
 ) -> list[FootLock]:
-    """Plants read off a motion: heel and ball, each where it is slow and low for 0.15 s or more; on the floor z = 0."""  # fmt: skip
+    """Plants read off a motion: heel and ball, each where slow and low for 0.15 s or more; on the floor."""
     soles = sole_points(proxies, person)
     alone = Points(torch.zeros_like(soles.person), soles.joint, soles.offset, soles.normal)
-    joints, spun = forward_kinematics(rotmats[person : person + 1], rest[person : person + 1, None], transl[person : person + 1])
+    joints, spun = forward_kinematics(
+        rotmats[person : person + 1], rest[person : person + 1, None], transl[person : person + 1]
+    )
     turned = torch.einsum("ntij,nj->nti", spun[0, :, alone.joint].permute(1, 0, 2, 3), alone.offset)
     where = joints[0, :, alone.joint].permute(1, 0, 2) + turned  # [4, T, 3]
     path = where.numpy().astype(float)
@@ -151,11 +160,25 @@ def apart(proxies: Sequence[Proxies], held: Sequence[tuple[int, str, int, str]])
             first.append(i)
             second.append(j)
             allow.append(slack)
-    return [PartnerPenetration(start, end, radius, torch.tensor(first), torch.tensor(second), torch.tensor(allow), 0.006)]
+    return [
+        PartnerPenetration(start, end, radius, torch.tensor(first), torch.tensor(second), torch.tensor(allow), 0.006)
+    ]
+
+
+def spots_of(contact: Contact) -> tuple[str, str]:
+    """Names of the two spots of a person to person contact: the exact ones if it carries them."""
+    target = contact.target
+    return target.get("own_spot", contact.part), target.get("spot", target["part"])
+
+
+def held_spots(contacts: Sequence[Contact]) -> list[tuple[int, str, int, str]]:
+    """(person, spot, other person, other spot) of all contacts between people."""
+    between = [contact for contact in contacts if "person" in contact.target]
+    return [(c.person, spots_of(c)[0], int(c.target["person"]), spots_of(c)[1]) for c in between]
 
 
 def palm_turn(own: str, other: str) -> float:
-    """How exactly two spots face each other, radians: two palms lie flat on one another, a grip may come round a limb."""
+    """How exactly two spots face each other, radians: two palms lie flat, a grip may come round a limb."""
     return 0.35 if own.endswith("_hand") and other.endswith(("_hand", "_hand_top")) else 0.5
 
 

@@ -5,8 +5,8 @@ sets of terms (`synth.motion.terms`, or any object with a `residual`) over this 
 
 The unknowns are corrections to an initial motion: an axis-angle increment a joint and frame, R = R0 exp(d), and a shift
 of the root. A correction is believed to be small and smooth in time: a Gaussian process with standard deviation
-`Prior.rotation` / `Prior.translation` and a Matern 5/2 kernel of length `Prior.seconds`. The solver works on the whitened
-process (d = sigma L z, L the Cholesky factor of the kernel), where the prior is 0.5 |z|^2, so a step moves whole
+`Prior.rotation` / `Prior.translation` and a Matern 5/2 kernel of length `Prior.seconds`. The solver works on the
+whitened process (d = sigma L z, L the Cholesky factor of the kernel), where the prior is 0.5 |z|^2: a step moves whole
 stretches of the motion and L-BFGS needs tens of evaluations where raw angles need thousands; detail of the initial
 motion finer than the kernel is kept. The answer is the mode of the posterior: smooth unless a term insists.
 """
@@ -41,7 +41,7 @@ class State:
     spun: Tensor  # [P, T, 24, 3, 3] global rotations
 
     def points(self, person: Tensor, joint: Tensor, offset: Tensor) -> Tensor:
-        """World positions [N, T, 3] of N points fixed to joints: indices [N], [N], offsets [N, 3] in the joint's frame."""
+        """World positions [N, T, 3] of N points fixed to joints; offsets [N, 3] in the joint's frame."""
         turned = torch.einsum("ntij,nj->nti", self.spun[person, :, joint], offset)
         return self.joints[person, :, joint] + turned
 
@@ -220,7 +220,7 @@ def orthonormal(rotmats: Tensor) -> Tensor:
 def lbfgs(
     cost_of: Callable[[Tensor], Tensor], start: Tensor, steps: int, memory: int = 14, tolerance: float = 1e-4
 ) -> tuple[Tensor, list[float]]:
-    """Limited-memory BFGS with backtracking (Nocedal and Wright, algorithms 7.4 and 7.5). Costs of all evaluations too."""
+    """Limited-memory BFGS with backtracking (Nocedal and Wright, algorithms 7.4, 7.5). All costs too."""
 
     def evaluate(z: Tensor) -> tuple[float, Tensor]:
         z = z.detach().requires_grad_(True)

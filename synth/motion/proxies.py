@@ -1,7 +1,7 @@
 """Simple solids and touch points of a body, measured on its mesh: what the optimiser knows of flesh.
 
 Capsules (radius about a segment fixed to a joint) stand for the body in penetration terms; spots are points on the skin
-with an outward normal, where hands hold, feet stand and buttocks sit. All in the frame of their joint (rest orientation,
+with an outward normal, where hands hold, feet stand and buttocks sit. All in their joint's frame (rest orientation,
 origin at the joint), metres.
 """
 
@@ -122,7 +122,9 @@ def proxies_of(body: BodyModel, betas: Array) -> Proxies:
     for side in ("left", "right"):
         for name, (joint, child, begin, end) in _LIMBS.items():
             if name != "neck":
-                capsules.append(measure.limb_capsule(f"{side}_{name}", f"{side}_{joint}", f"{side}_{child}", begin, end))
+                capsules.append(
+                    measure.limb_capsule(f"{side}_{name}", f"{side}_{joint}", f"{side}_{child}", begin, end)
+                )
         capsules.append(measure.foot_capsule(side))
         for name, (joint, child, share, outward) in _LIMB_SPOTS.items():
             direction = np.array(outward, float)
@@ -147,7 +149,9 @@ class _Measure:
     def trunk_capsule(self, name: str, joint: str, share: float, above: str) -> Capsule:
         origin, other = self.rest[JOINT[joint]], self.rest[JOINT[above]]
         height = origin[1] + share * (other[1] - origin[1])
-        trunk = self._of(["pelvis", "spine1", "spine2", "spine3", "left_hip", "right_hip", "left_collar", "right_collar"])
+        trunk = self._of(
+            ["pelvis", "spine1", "spine2", "spine3", "left_hip", "right_hip", "left_collar", "right_collar"]
+        )
         slab = trunk[np.abs(trunk[:, 1] - height) < 0.03]
         low, high = np.percentile(slab[:, 2], (3, 92))  # breasts and belly fat are soft
         radius = 0.5 * (high - low)
@@ -164,7 +168,11 @@ class _Measure:
         depth = 0.5 * (np.percentile(head[:, 2], 2) + np.percentile(head[:, 2], 98))
         bottom = origin[1] + 0.25 * (top - origin[1])
         return Capsule(
-            "head", JOINT["head"], np.array([0, bottom, depth]) - origin, np.array([0, top, depth]) - origin, float(radius)
+            "head",
+            JOINT["head"],
+            np.array([0, bottom, depth]) - origin,
+            np.array([0, top, depth]) - origin,
+            float(radius),
         )
 
     def _station(self, joint: str, child: str, share: float, width: float) -> tuple[Array, Array]:

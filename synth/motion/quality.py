@@ -24,13 +24,6 @@ def state_of(motion: Interaction, proxies: Sequence[Proxies]) -> State:
     return State(motion.fps, rotmats, transl, joints, spun)
 
 
-def spots_of(contact: object) -> tuple[str, str]:
-    """Names of the two spots of a person to person contact: the exact ones if it carries them."""
-    target = contact.target  # type: ignore[attr-defined]
-    own = target.get("own_spot", contact.part)  # type: ignore[attr-defined]
-    return own, target.get("spot", target["part"])
-
-
 def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence[Furniture] = ()) -> dict[str, float]:
     """Figures of a solved motion, rounded to 0.1 mm.
 
@@ -44,7 +37,7 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
     for contact in motion.meta.contacts:
         if "person" not in contact.target:
             continue
-        own, other = spots_of(contact)
+        own, other = evidence.spots_of(contact)
         a = points_of(proxies, [(contact.person, own)]).where(state)[0]
         b = points_of(proxies, [(int(contact.target["person"]), other)]).where(state)[0]
         on = evidence.window(times, contact.start, contact.end) > 0
@@ -61,10 +54,12 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         found[f"floor_depth_{person}"] = float(torch.relu(-where[..., 2]).max())
     slide = torch.cat(moves)
     found["foot_slide"] = float(torch.quantile(slide, 0.95)) if len(slide) else 0.0
-    held = [(c.person, spots_of(c)[0], int(c.target["person"]), spots_of(c)[1]) for c in motion.meta.contacts if "person" in c.target]
-    (term,) = evidence.apart(proxies, held)
-    depth = term.depth(state) - torch.where(term.allow > 0.01, 0.02, 0.0)[:, None]
-    found["partner_depth"] = float(torch.relu(depth).max())
+    if motion.people > 1:
+        (term,) = evidence.apart(proxies, evidence.held_spots(motion.meta.contacts))
+        two = term.start.person[term.first] != term.start.person[term.second]
+        gripped = torch.where(term.allow > 0.01, 0.02, 0.0)
+        depth = (term.depth(state) - gripped[:, None])[two]
+        found["partner_depth"] = float(torch.relu(depth).max())
     sitters = {(c.person, str(c.target["object"])) for c in motion.meta.contacts if "object" in c.target}
     for solid in evidence.furniture(proxies, furniture, sitters):
         found["furniture_depth"] = float(torch.relu(solid.depth(state)).max())

@@ -1,7 +1,7 @@
 """Terms of the trajectory optimiser: each a small frozen object with a name and a residual in standard deviations.
 
-Indices are long tensors, windows are float tensors [.., T] that weigh each frame (0 = the term sleeps). Any other object
-with `name` and `residual(state)` is a term as well: reconstruction adds its own.
+Indices are long tensors, windows are float tensors [.., T] that weigh each frame (0 = the term sleeps). Any other
+object with `name` and `residual(state)` is a term as well: reconstruction adds its own.
 """
 
 from __future__ import annotations

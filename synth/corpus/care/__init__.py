@@ -1,6 +1,6 @@
 """Scripted care: interactions that nobody has recorded, told as phases and contacts and solved by the optimiser.
 
-    for motion in build_pairs(mocap="folder of captures"): ...
+for motion in build_pairs(mocap="folder of captures"): ...
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ PLAIN = {
 }
 
 
-def captions_of(name: str, facts: Mapping[str, str], gender: str, rng: np.random.Generator, count: int = 5) -> tuple[str, ...]:
+def captions_of(
+    name: str, facts: Mapping[str, str], gender: str, rng: np.random.Generator, count: int = 5
+) -> tuple[str, ...]:
     """The plain sentence first, then up to `count` more of the script `name`."""
     kind = "help_up" if name in ("help_up_from_bed", "help_up_from_chair") else name
     seat = facts.get("seat", "chair")

@@ -1,4 +1,4 @@
-"""The pairs of the library: every script in its variants, on bodies drawn for it, solved, mirrored, labelled, measured."""
+"""The pairs of the library: every script in its variants, on drawn bodies, solved, mirrored, labelled, measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from synth.skeleton import mirror_pose
 
 # What ships must keep these: metres.
-LIMITS = {"contact_mean": 0.01, "contact_max": 0.03, "foot_slide": 0.005, "partner_depth": 0.02, "furniture_depth": 0.02}
+LIMITS = {
+    "contact_mean": 0.01, "contact_max": 0.03, "foot_slide": 0.005, "partner_depth": 0.02, "furniture_depth": 0.02,
+}  # fmt: skip
 DRAWS = 2  # bodies tried for a variant before it is given up
 
 
@@ -149,7 +151,7 @@ def _core(script: Script) -> tuple[float, float]:
 
 
 def mirrored(motion: Interaction, body: BodyModel) -> Interaction:
-    """The mirror image across the world's plane y = 0: sides, contacts and stage exchanged; applied twice, itself."""
+    """The mirror image across the plane y = 0: sides, contacts and stage exchanged; applied twice, itself."""
     pose = np.concatenate([motion.global_orient, motion.body_pose], -1).reshape(motion.people, motion.frames, 24, 3)
     rotmats = mirror_pose(axis_angle_to_matrix(pose))
     world = np.diag([1.0, -1.0, 1.0])
@@ -164,7 +166,11 @@ def mirrored(motion: Interaction, body: BodyModel) -> Interaction:
         stage=tuple(_mirrored_piece(item) for item in motion.meta.stage),
     )
     return replace(
-        motion, transl=(pelvis - rest).astype(np.float32), global_orient=turned[..., :3], body_pose=turned[..., 3:], meta=meta
+        motion,
+        transl=(pelvis - rest).astype(np.float32),
+        global_orient=turned[..., :3],
+        body_pose=turned[..., 3:],
+        meta=meta,
     )
 
 

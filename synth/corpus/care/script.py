@@ -1,7 +1,7 @@
 """Scripts of care: who holds whom where and when, who steps where, what is sat on; and their solution.
 
-The vocabulary: a script is a list of named phases (approach, reach, grasp, support, lift, step, lower, let go, ...), the
-people's initial tracks, holds, feet, seats and looks. `solve` hands all of it to the one optimiser.
+The vocabulary: a script is a list of named phases (approach, reach, grasp, support, lift, step, lower, let go), the
+people's tracks, holds, feet, seats and looks. `solve` hands all of it to the one optimiser.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ class Script:
     furniture: tuple[Furniture, ...] = ()
     seats: tuple[Seat, ...] = ()
     balanced: tuple[tuple[int, float, float], ...] = ()  # (person, start, end): nobody holds this weight
-    looks: tuple[tuple[int, float], ...] = ((0, 0.45), (1, 0.25))  # (person, radians off the partner's eyes that are fine)
+    looks: tuple[tuple[int, float], ...] = (
+        (0, 0.45),
+        (1, 0.25),
+    )  # (person, radians off the partner's eyes that are fine)
     facts: dict[str, str] = field(default_factory=dict)  # side, grip, ... for captions
 
     @property
@@ -125,7 +128,9 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
     for hold in script.holds:
         if not hold.spot.endswith("_hand"):
             continue
-        share = np.clip(np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1)
+        share = np.clip(
+            np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
+        )
         result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.9)
         side, _, held = hold.other_spot.partition("_")
         if held == "hand":
@@ -168,8 +173,14 @@ def solve(
     held = evidence.holds(
         proxies,
         [
-            (h.person, h.spot, h.other, h.other_spot, evidence.window(times, h.start, h.end),
-             evidence.palm_turn(h.spot, h.other_spot))
+            (
+                h.person,
+                h.spot,
+                h.other,
+                h.other_spot,
+                evidence.window(times, h.start, h.end),
+                evidence.palm_turn(h.spot, h.other_spot),
+            )
             for h in script.holds
         ],
     )
@@ -199,7 +210,9 @@ def solve(
     ]  # fmt: skip
     if script.balanced:
         soft.append(_balance(script, locks, frames))
-    prior = Prior(rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2})
+    prior = Prior(
+        rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2}
+    )
     solid = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
     solid += evidence.furniture(proxies, script.furniture, {(s.person, s.furniture) for s in script.seats})
     transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=steps)
@@ -216,7 +229,12 @@ def solve(
 
 
 def _feet(
-    script: Script, person: int, proxies: Sequence[Proxies], rest: torch.Tensor, transl: torch.Tensor, rotmats: torch.Tensor
+    script: Script,
+    person: int,
+    proxies: Sequence[Proxies],
+    rest: torch.Tensor,
+    transl: torch.Tensor,
+    rotmats: torch.Tensor,
 ) -> list[FootLock]:
     feet, stride = script.actors[person].feet, script.actors[person].stride
     if feet is None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from synth.room import Box, Furniture
 
-# class -> full size, seat height, seat (x, y, size x, size y), solids as (x0, x1, y0, y1, z0, z1) from the floor's middle
+# class -> full size, seat height, seat (x, y, size x, size y), solids (x0, x1, y0, y1, z0, z1) above the floor
 _PIECES = {
     "bed": ((1.0, 2.16, 0.98), 0.50, (0.0, 0.1, 0.9, 1.4),
             ((-0.45, 0.45, -1.0, 1.0, 0.25, 0.50), (-0.48, 0.48, -1.08, -1.02, 0.15, 0.98),

@@ -14,8 +14,18 @@ import numpy as np
 from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Hold, Phase, Script, Seat
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.tracks import (
-    Footstep, StanceKey, Track, breathe, crossfade, feet_path, from_interaction, reverse, stance_track,
-    standing_feet, stretch, warp,
+    Footstep,
+    StanceKey,
+    Track,
+    breathe,
+    crossfade,
+    feet_path,
+    from_interaction,
+    reverse,
+    stance_track,
+    standing_feet,
+    stretch,
+    warp,
 )  # fmt: skip
 from synth.interaction import Interaction
 from synth.room import Furniture
@@ -47,7 +57,7 @@ def _frames(seconds: float) -> int:
 
 
 def _rising(cast: Cast, times: Array, lift: float, up: float) -> Actor:
-    """Captured rising from a seat between `lift` and `up` s: trunk forward first, then up; ends standing on its feet."""
+    """Captured rising from a seat between `lift` and `up` s: trunk forward first, then up; ends standing."""
     captured = cast.piece(PATIENT, "sit_to_stand", 0.75, 2.0)
     captured = captured.placed(0, 0.0, np.zeros(2))
     last = len(times) - 1
@@ -85,7 +95,7 @@ class Spot2D:
 
 
 def _approach(spot: Spot2D, distance: float, begin: float, pace: float) -> tuple[dict, list[Footstep], float]:
-    """Walk up to a stance: start `distance` metres behind it, steps of about 0.4 m, `pace` s each. Start, steps, end."""
+    """Walk up to a stance: start `distance` metres behind it, steps about 0.4 m, `pace` s each. Start, steps, end."""
     start = {side: spot.foot(side, distance) for side in ("left", "right")}
     count = max(2, int(np.ceil(distance / 0.33)) + 1)
     steps, time = [], begin
@@ -99,9 +109,7 @@ def _approach(spot: Spot2D, distance: float, begin: float, pace: float) -> tuple
     return start, steps, time
 
 
-def _staff(
-    cast: Cast, times: Array, start: dict, steps: list[Footstep], keys: list[StanceKey]
-) -> Actor:
+def _staff(cast: Cast, times: Array, start: dict, steps: list[Footstep], keys: list[StanceKey]) -> Actor:
     feet = feet_path(times, start, steps)
     track = cast.alive(STAFF, stance_track(times, feet, keys, cast.rest[STAFF]))
     return Actor(cast.betas[STAFF], track, feet)
@@ -134,7 +142,7 @@ FRONT_GRIPS = ("both_hands", "forearms", "upper_arms")
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to play a script: grip, seat, tempo (1 = middling, larger = slower), hesitation seconds, mirrored side."""
+    """One way to play a script: grip, seat, tempo (larger = slower), hesitation seconds, mirrored side."""
 
     grip: str
     seat: str = "armchair"
@@ -150,10 +158,7 @@ def help_up(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
     """From the bed's edge, a chair or an armchair: the staff comes, takes hold, both lean, the patient rises."""
     tempo, front = variant.tempo, variant.grip in FRONT_GRIPS
     distance = float(rng.uniform(0.55, 0.8))
-    if front:
-        spot = Spot2D(0.98, 0.02, np.pi, stagger=0.22)
-    else:
-        spot = Spot2D(0.50, 0.50, np.radians(-128.0), stagger=0.20)
+    spot = Spot2D(0.98, 0.02, np.pi, stagger=0.22) if front else Spot2D(0.5, 0.5, np.radians(-128.0), stagger=0.2)
     start, steps, arrived = _approach(spot, distance, 0.2, 0.55)
     grasp = arrived + 0.75
     lift = grasp + 0.7 + variant.hesitation
@@ -166,7 +171,9 @@ def help_up(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
     if front:  # make room for the rising patient: a small step back
         for index, side in enumerate(("right", "left")):
             x, y, yaw = spot.foot(side, 0.09)
-            steps.append(Footstep(side, lift + (0.35 + 0.3 * index) * rise, lift + (0.62 + 0.3 * index) * rise, (x, y), yaw))
+            steps.append(
+                Footstep(side, lift + (0.35 + 0.3 * index) * rise, lift + (0.62 + 0.3 * index) * rise, (x, y), yaw)
+            )
     deep = 0.16 if variant.seat == "bed" else 0.2
     lean = 0.55 if front else 0.65
     keys = [
@@ -231,7 +238,8 @@ def sit_down(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
         start, steps = {side: spot.foot(side) for side in ("left", "right")}, []
     lean, deep = (0.5, 0.2) if front else (0.65, 0.22)
     keys = [
-        StanceKey(0.0, 0.02, 0.1), StanceKey(begin, 0.03, 0.14), StanceKey(begin + 0.55 * lower, 0.6 * deep, 0.75 * lean),
+        StanceKey(0.0, 0.02, 0.1), StanceKey(begin, 0.03, 0.14),
+        StanceKey(begin + 0.55 * lower, 0.6 * deep, 0.75 * lean),
         StanceKey(seated, deep, lean), StanceKey(let_go, deep, lean), StanceKey(seconds, 0.04, 0.15),
     ]  # fmt: skip
     piece = _seat(variant.seat)
@@ -272,7 +280,9 @@ def help_up_floor(cast: Cast, variant: Variant, rng: np.random.Generator) -> Scr
     sitting = standing_feet(captured, 0, cast.rest[PATIENT])
     crouching = standing_feet(captured, 20, cast.rest[PATIENT])
     draw_in = Footstep("right", lift + 0.2 * rise, lift + 0.38 * rise, crouching["right"][:2], crouching["right"][2])
-    patient = _ends_standing(cast, times, moving, sitting, [draw_in], round((lift + 0.72 * rise) * FPS), round(up * FPS))
+    patient = _ends_standing(
+        cast, times, moving, sitting, [draw_in], round((lift + 0.72 * rise) * FPS), round(up * FPS)
+    )
     keys = [
         StanceKey(0.0, 0.02, 0.08), StanceKey(arrived, 0.06, 0.2), StanceKey(grasp, 0.36, 0.85),
         StanceKey(lift, 0.36, 0.85), StanceKey(lift + 0.5 * rise, 0.25, 0.7), StanceKey(lift + 0.8 * rise, 0.1, 0.35),

@@ -138,7 +138,7 @@ def _between(a: Array, b: Array, share: Array) -> Array:
 
 @dataclass(frozen=True)
 class Footstep:
-    """`foot` ("left"/"right") leaves the floor at `start` and lands at `end` s, its ankle over `xy`, pointing to `yaw`."""
+    """`foot` ("left"/"right") leaves the floor at `start` and lands at `end` s, ankle over `xy`, pointing to `yaw`."""
 
     foot: str
     start: float
@@ -233,7 +233,9 @@ def stance_track(times: Array, feet: FeetPath, keys: Sequence[StanceKey], rest: 
         rotmats[:, JOINT[name]] = axis_matrix("x", (lean - pitch) / 3)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         foot_yaw = feet.yaw[:, 0 if side == "left" else 1] - yaw
-        rotmats[:, JOINT[f"{side}_hip"]] = axis_matrix("x", -pitch) @ axis_matrix("y", foot_yaw * 0.7) @ axis_matrix("x", -a)
+        rotmats[:, JOINT[f"{side}_hip"]] = (
+            axis_matrix("x", -pitch) @ axis_matrix("y", foot_yaw * 0.7) @ axis_matrix("x", -a)
+        )
         rotmats[:, JOINT[f"{side}_knee"]] = axis_matrix("x", a + b)
         rotmats[:, JOINT[f"{side}_ankle"]] = axis_matrix("x", -b)
         hang = axis_matrix("x", -0.6 * lean) @ axis_matrix("z", np.full(len(times), -1.25 * sign))
