@@ -62,7 +62,9 @@ def joints_of(rest: torch.Tensor, transl: torch.Tensor, rotmats: torch.Tensor) -
     return forward_kinematics(rotmats, rest[:, None], transl)[0]
 
 
-def solved(term_list, frames: int = 12, people: int = 1, steps: int = 60, **prior) -> tuple[torch.Tensor, torch.Tensor, Report]:
+def solved(
+    term_list, frames: int = 12, people: int = 1, steps: int = 60, **prior
+) -> tuple[torch.Tensor, torch.Tensor, Report]:
     rest, transl, rotmats = standing(people, frames)
     return fit(Problem(rest, transl, rotmats, FPS, term_list, Prior(**prior)), steps=steps)
 
@@ -99,7 +101,9 @@ def test_log_map_inverts_exp_map() -> None:
 
 
 def test_lbfgs_finds_the_minimum_of_rosenbrock_and_of_a_quadratic() -> None:
-    best, costs = lbfgs(lambda z: (1 - z[0]) ** 2 + 100 * (z[1] - z[0] ** 2) ** 2, torch.tensor([-1.2, 1.0]), 200, tolerance=0)
+    best, costs = lbfgs(
+        lambda z: (1 - z[0]) ** 2 + 100 * (z[1] - z[0] ** 2) ** 2, torch.tensor([-1.2, 1.0]), 200, tolerance=0
+    )
     np.testing.assert_allclose(best, [1.0, 1.0], atol=2e-3)
     assert costs[0] > min(costs)
     scale = torch.logspace(0, 3, 20)
@@ -111,7 +115,8 @@ def test_the_kernel_is_a_correlation() -> None:
     factor = matern_factor(30, FPS, 0.4).double()
     kernel = factor @ factor.T
     np.testing.assert_allclose(kernel.diagonal(), np.ones(30), atol=1e-3)
-    assert 0.5 < float(kernel[0, 4]) < 1 and float(kernel[0, 29]) < 0.1
+    assert 0.5 < float(kernel[0, 4]) < 1
+    assert float(kernel[0, 29]) < 0.1
 
 
 def test_without_terms_nothing_moves() -> None:
@@ -267,7 +272,9 @@ def test_foot_contacts_are_seen() -> None:
     joints[0, 20:, 10, 0] = torch.linspace(0, 1, 20)
     joints[0, :, 11, 2] = 0.5
     contact = terms.detect_foot_contacts(joints, FPS)
-    assert bool(contact[0, :18, 0].all()) and not bool(contact[0, 22:, 0].any()) and not bool(contact[0, :, 1].any())
+    assert bool(contact[0, :18, 0].all())
+    assert not bool(contact[0, 22:, 0].any())
+    assert not bool(contact[0, :, 1].any())
 
 
 def test_the_same_twice() -> None:
