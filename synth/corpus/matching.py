@@ -114,9 +114,7 @@ class Matcher:
             wrong = number is not None and (number > 1) != (entry.people > 1)
             scores = [float(cosine[i] - CONTRADICTION * (clash[i] + wrong)) for i in own]
             best = int(np.argmax(scores))
-            ranked.append(
-                Ranked(index, self._captions[own[best]], float(cosine[own[best]]), round(scores[best], 4))
-            )
+            ranked.append(Ranked(index, self._captions[own[best]], float(cosine[own[best]]), round(scores[best], 4)))
         return sorted(ranked, key=lambda r: (-r.score, self.entries[r.index].id))
 
 
@@ -143,7 +141,7 @@ def plain_roles(text: str) -> str:
 
 
 def role_in(prompt: str) -> str | None:
-    """"staff" or "patient" where the prompt names exactly one of them."""
+    """ "staff" or "patient" where the prompt names exactly one of them."""
     lower = prompt.lower()
     staff, patient = bool(re.search(_STAFF, lower)), bool(re.search(_PATIENT, lower))
     return None if staff == patient else "staff" if staff else "patient"

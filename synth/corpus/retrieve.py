@@ -294,9 +294,7 @@ def nearest_captions(ranked: Sequence[matching.Ranked], count: int = matching.SH
 GENERATORS: dict[str, Callable[..., Generator]] = {"retrieval": RetrievalGenerator}
 
 
-def make_generator(
-    name: str, room: Room, body: BodyModel, encoder: str | PathLike[str] | None = None
-) -> Generator:
+def make_generator(name: str, room: Room, body: BodyModel, encoder: str | PathLike[str] | None = None) -> Generator:
     """The generator of this name. Raises BadOption, which names the known ones."""
     if name not in GENERATORS:
         raise BadOption("--generator", name, nearest(name, GENERATORS))

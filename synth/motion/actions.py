@@ -279,7 +279,11 @@ def _way(before: _Rest, after: _Rest, drop: float) -> str:
 
 
 def _postures(
-    words: np.ndarray, found: pose.Postures, furniture: Sequence[Furniture], fps: float, first: int,
+    words: np.ndarray,
+    found: pose.Postures,
+    furniture: Sequence[Furniture],
+    fps: float,
+    first: int,
     held: Sequence[Contact],
 ) -> np.ndarray:
     """Index into ``taxonomy.POSTURES`` per frame, -1 in transitions."""

@@ -80,9 +80,7 @@ def partner_distance(first: Array, second: Array) -> Array:
     shape = (len(_LIMBS), len(_LIMBS))
     best = np.full(len(a), np.inf)
     for t in range(len(a)):
-        distance = _segments(
-            a[t, starts][:, None], a[t, ends][:, None], b[t, starts][None], b[t, ends][None]
-        )
+        distance = _segments(a[t, starts][:, None], a[t, ends][:, None], b[t, starts][None], b[t, ends][None])
         best[t] = np.broadcast_to(distance, shape).min()
     return best
 

@@ -99,8 +99,11 @@ def measure_postures(joints: Array, furniture: Sequence[Furniture] = ()) -> Post
     one_hand = (wrists[..., 2] < HAND_DOWN).any(1)
     reach = _length((wrists.mean(1) - ankles.mean(1))[:, :2])
     kneel = knee_down.any(1) & off_floor & ~rests
-    fours = (tilt > np.radians(45)) & ~rests & off_floor & (
-        (kneel & one_hand) | (hands_down & (reach > 0.45) & (pelvis[:, 2] > 0.27))
+    fours = (
+        (tilt > np.radians(45))
+        & ~rests
+        & off_floor
+        & ((kneel & one_hand) | (hands_down & (reach > 0.45) & (pelvis[:, 2] > 0.27)))
     )
 
     # Without a seat under it a body stays up only with its weight above the feet: how far behind the heels it is.
