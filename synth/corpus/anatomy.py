@@ -218,7 +218,15 @@ def _smpl_hinge(upper: str, side: str) -> np.ndarray:
     return np.array([0.0, -1.0 if side == "left" else 1.0, 0.0])
 
 
-def _align_hinge(world, capture: Capture, family: Family, side: str, upper: str, rest_joints, upright) -> None:
+def _align_hinge(
+    world: np.ndarray,
+    capture: Capture,
+    family: Family,
+    side: str,
+    upper: str,
+    rest_joints: np.ndarray,
+    upright: np.ndarray,
+) -> None:
     """Turn the limb's two long bones so that their directions and their common hinge are the source's."""
     axis = _hinge(capture, family, side, upper)
     for joint in (upper, LIMBS[upper]):
@@ -262,7 +270,9 @@ def standing_frames(capture: Capture, side: str) -> np.ndarray:
     return standing
 
 
-def _align_foot(world, capture: Capture, family: Family, side: str, rest_joints, hinge: np.ndarray) -> None:
+def _align_foot(
+    world: np.ndarray, capture: Capture, family: Family, side: str, rest_joints: np.ndarray, hinge: np.ndarray
+) -> None:
     """Turn the foot so that it lies flat when the source's does, whatever slope each skeleton gives its foot bone."""
     j = JOINT[f"{side}_ankle"]
     ours = rest_joints[JOINT[f"{side}_foot"]] - rest_joints[j]
@@ -290,7 +300,9 @@ def _align_foot(world, capture: Capture, family: Family, side: str, rest_joints,
         world[:, toes] = world[:, j] @ rotation.axis_angle_to_matrix(turn)
 
 
-def _align_wrist(world, capture: Capture, family: Family, side: str, rest_joints, upright) -> None:
+def _align_wrist(
+    world: np.ndarray, capture: Capture, family: Family, side: str, rest_joints: np.ndarray, upright: np.ndarray
+) -> None:
     j = JOINT[f"{side}_wrist"]
     r = capture.rotations[:, capture.index(family.drivers[f"{side}_wrist"])]
     if not family.zero_is_pose:

@@ -173,7 +173,9 @@ def read_amc(path: str | Path, skeleton: str | Path | Skeleton, fps: float) -> C
     return _with_ends(asf, fps, starts, ends, rotations, path)
 
 
-def _with_ends(asf: Skeleton, fps: float, starts, ends, rotations, path: str | Path) -> Capture:
+def _with_ends(
+    asf: Skeleton, fps: float, starts: np.ndarray, ends: np.ndarray, rotations: np.ndarray, path: str | Path
+) -> Capture:
     """Joints sit at the bones' starts; bones without children get their free end as one more joint."""
     names = [bone.name for bone in asf.bones]
     leaves = [j for j in range(len(names)) if j not in asf.parents]

@@ -108,11 +108,13 @@ def _entry(value: Any, path: Path, at: str) -> LibraryEntry:
     kind = value.get("interaction_class")
     if kind is not None and kind not in INTERACTIONS:
         raise BadFile(path, f"{at}.interaction_class", kind, "a class of the taxonomy or null")
-    captions, furniture = value.get("captions"), value.get("furniture", [])
+    captions: Any = value.get("captions")
+    furniture: Any = value.get("furniture", [])
     for name, texts, least in (("captions", captions, 1), ("furniture", furniture, 0)):
         if not isinstance(texts, list) or len(texts) < least or not all(isinstance(t, str) and t for t in texts):
             raise BadFile(path, f"{at}.{name}", texts, "a list of texts")
-    people, seconds, core = value.get("people"), value.get("seconds"), value.get("core")
+    people, seconds = value.get("people"), value.get("seconds")
+    core: Any = value.get("core")
     if people not in (1, 2, 3, 4):
         raise BadFile(path, f"{at}.people", people, "1 to 4")
     if not isinstance(seconds, (int, float)) or not seconds > 0:

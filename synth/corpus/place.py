@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -184,7 +185,7 @@ def _on_furniture(
     return Placement(moved, {stage.id: piece}, yaw_matrix(yaw), shift, worst, (0.0, motion.seconds))
 
 
-def _draw(options: list, rng: np.random.Generator, temperature: float = 0.08):
+def _draw(options: list, rng: np.random.Generator, temperature: float = 0.08) -> Any:
     """One of the options, the better ones (first element) more often."""
     scores = np.array([option[0] for option in options])
     weights = np.exp((scores - scores.max()) / temperature)

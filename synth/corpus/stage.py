@@ -5,6 +5,8 @@ The recordings come without their furniture, so the seat's height and place are 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from synth.body import BodyModel
@@ -42,7 +44,7 @@ def seated(joints: np.ndarray, fps: float) -> np.ndarray:
     return (hips[:, 2] > 0.3) & (hips[:, 2] < 0.85) & (drop < 0.25) & (ahead > 0.2) & (speed < STILL)
 
 
-def seat_under(body: BodyModel, vertices: np.ndarray, joints: np.ndarray, global_orient: np.ndarray, fps: float):
+def seat_under(body: BodyModel, vertices: np.ndarray, joints: np.ndarray, global_orient: np.ndarray, fps: float) -> Any:
     """The chair that must have been under a sitter, and when it was sat on: (Furniture, [(start, end) seconds]).
 
     Args:

@@ -53,7 +53,8 @@ class State:
 class Term(Protocol):
     """A piece of evidence. `residual` returns any shape, in standard deviations, so cost = 0.5 * sum(residual ** 2)."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def residual(self, state: State) -> Tensor: ...
 

@@ -6,6 +6,8 @@ the body's local frame as SMPL's (y up, facing +z), the world as everywhere in t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -85,7 +87,7 @@ class _Chain(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, rotmats: Tensor, offsets: Tensor, transl: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, rotmats: Tensor, offsets: Tensor, transl: Tensor) -> tuple[Tensor, Tensor]:
         turned: list[Tensor] = [rotmats[..., 0, :, :]] + [rotmats[..., 0, :, :]] * (JOINTS - 1)
         for joint in range(1, JOINTS):
             turned[joint] = turned[PARENTS[joint]] @ rotmats[..., joint, :, :]
@@ -97,7 +99,7 @@ class _Chain(torch.autograd.Function):
         return joints, spun
 
     @staticmethod
-    def backward(ctx, grad_joints: Tensor, grad_spun: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+    def backward(ctx: Any, grad_joints: Tensor, grad_spun: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         rotmats, spun, joints = ctx.saved_tensors
         tree = DESCENDANTS.to(joints)
         twist = spun @ grad_spun.transpose(-1, -2)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from synth.errors import BadOption
@@ -31,7 +32,7 @@ class Points:
     normal: Tensor | None = None
 
     @staticmethod
-    def of(entries: Sequence[tuple[int, int, Sequence[float], Sequence[float]]]) -> Points:
+    def of(entries: Sequence[tuple[int, int, ArrayLike, ArrayLike]]) -> Points:
         """From a list of (person, joint, offset, normal)."""
         person, joint, offset, normal = zip(*entries, strict=True)
         return Points(

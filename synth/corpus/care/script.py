@@ -16,7 +16,7 @@ from synth.body import BodyModel
 from synth.corpus.care.tracks import FeetPath, Track, along
 from synth.interaction import Contact, Interaction
 from synth.motion import evidence
-from synth.motion.fit import Prior, Problem, Report, fit
+from synth.motion.fit import Prior, Problem, Report, Term, fit
 from synth.motion.proxies import Proxies, points_of, proxies_of
 from synth.motion.terms import Balance, FootLock, JointLimits, KeyPose, LookAt, Smoothness
 from synth.room import Furniture
@@ -196,7 +196,7 @@ def solve(
         back[:, :, JOINT[name]] = 4.0
     for name in ("left_wrist", "right_wrist"):
         back[:, :, JOINT[name]] = 0.3
-    soft = [
+    soft: list[Term] = [
         *[lock for pair in locks for lock in pair], *held, *seated,
         *[
             LookAt(points_of(proxies, [(who, "eyes")]), points_of(proxies, [(1 - who, "eyes")]), torch.ones(1, frames),
@@ -213,7 +213,7 @@ def solve(
     prior = Prior(
         rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2}
     )
-    solid = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
+    solid: list[Term] = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
     solid += evidence.furniture(proxies, script.furniture, {(s.person, s.furniture) for s in script.seats})
     transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=steps)
     pose = matrix_to_axis_angle(rotmats.numpy().astype(float)).astype(np.float32)

@@ -20,8 +20,8 @@ from synth.skeleton import JOINT, facing_yaw, forward_kinematics, upright
 class Track:
     """Pelvis [T, 3] and local rotations [T, 24, 3, 3]."""
 
-    pelvis: Array
-    rotmats: Array
+    pelvis: np.ndarray
+    rotmats: np.ndarray
 
     @property
     def frames(self) -> int:
@@ -125,7 +125,7 @@ def breathe(track: Track, idle: Track, joints: Sequence[str], amount: float = 1.
     return Track(track.pelvis, rotmats)
 
 
-def _ease(share: Array) -> Array:
+def _ease(share: np.ndarray) -> np.ndarray:
     """Minimum jerk from 0 to 1."""
     s = np.clip(share, 0, 1)
     return s**3 * (10 - 15 * s + 6 * s * s)
