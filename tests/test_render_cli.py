@@ -188,8 +188,10 @@ def begun(out, process):
 
 
 def start(given):
+    # Shells start background jobs with SIGINT ignored, and children inherit that: these tests must not.
     return subprocess.Popen([sys.executable, "-m", "render.cli", *given], cwd=ROOT, stderr=subprocess.PIPE,
-                            stdout=subprocess.DEVNULL, text=True, start_new_session=True)  # fmt: skip
+                            stdout=subprocess.DEVNULL, text=True, start_new_session=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
 
 
 def test_ctrl_c_leaves_nothing_unfinished(tmp_path):
