@@ -129,7 +129,9 @@ def make(options: Options) -> dict[str, Any]:
     settings = options.settings()
     room = load_room(settings.scene)
     _check_files(settings, room)
-    clips_a_take = len(plan_take(settings, room, 0))  # also finds an unknown camera before anything is written
+    clips_a_take = len(
+        {plan.id for plan in plan_take(settings, room, 0)}
+    )  # also finds an unknown camera before anything is written
     _check_engine(settings, room)
     workers = options.given["workers"] or max(1, (os.cpu_count() or 1) // 8)
     tally = Tally()

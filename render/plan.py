@@ -84,7 +84,7 @@ class ClipPlan:
     """One clip: a take seen by one camera.
 
     Attributes:
-        id: folder name, letters, digits, "_" and "-" only.
+        id: folder name, letters, digits, "_" and "-" only; with "random" the same for every camera of a take.
         take: number of the performance; the cameras of one take show the same motion, looks and light.
         prompt: what is asked for.
         camera_name: of the room's camera that ``camera`` is a jittered and resized copy of.
@@ -117,6 +117,9 @@ def seed_of(job_seed: int, take: int, purpose: int) -> np.random.SeedSequence:
 def plan_take(settings: JobSettings, room: Room, take: int) -> tuple[ClipPlan, ...]:
     """The clips of one take: one, or one a camera with ``--camera all``.
 
+    With ``--camera random`` every camera's plan for the one clip, in the order drawn: who performs chooses among them
+    when it is known what there is to see (``render.view.best_view``).
+
     Raises:
         BadOption: the room has no such camera, or none at all.
     """
@@ -128,7 +131,7 @@ def plan_take(settings: JobSettings, room: Room, take: int) -> tuple[ClipPlan, .
         camera = room.camera(name).scaled(settings.width, settings.height)
         plans.append(
             ClipPlan(
-                id=f"{take:06d}_{_slug(name)}",
+                id=f"{take:06d}" if settings.camera == CAMERA_RANDOM else f"{take:06d}_{_slug(name)}",
                 take=take,
                 prompt=prompt,
                 camera_name=name,
@@ -141,14 +144,14 @@ def plan_take(settings: JobSettings, room: Room, take: int) -> tuple[ClipPlan, .
 
 
 def chosen_cameras(choice: str, room: Room, rng: np.random.Generator) -> Sequence[str]:
-    """The names of the cameras that film a take."""
+    """The names of the cameras that film a take, or of those that may, the first drawn first."""
     names = [item.name for item in room.cameras]
     if not names:
         raise BadOption("--scene", room.name, "a room with at least one camera")
     if choice == CAMERA_ALL:
         return names
     if choice == CAMERA_RANDOM:
-        return [names[int(rng.integers(len(names)))]]
+        return [names[index] for index in rng.permutation(len(names))]
     room.camera(choice)
     return [choice]
 

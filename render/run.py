@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from render.clip import is_done, new_clip
-from render.plan import ClipPlan, JobSettings, plan_take, seed_of
+from render.plan import CAMERA_RANDOM, ClipPlan, JobSettings, plan_take, seed_of
+from render.view import best_view
 from synth.errors import CareSynthError
 
 TAKES_A_WORKER = 6
@@ -99,7 +100,8 @@ def todo(job: Job, room: Any) -> tuple[list[int], int]:
     """The takes that still lack a clip, and how many clips are finished."""
     takes, kept = [], 0
     for take in range(job.settings.takes):
-        done = [is_done(job.folder / "clips" / plan.id) for plan in plan_take(job.settings, room, take)]
+        clips = {plan.id for plan in plan_take(job.settings, room, take)}
+        done = [is_done(job.folder / "clips" / clip) for clip in clips]
         kept += sum(done)
         if not all(done):
             takes.append(take)
@@ -257,6 +259,9 @@ def make_take(job: Job, studio: Any, plans: Sequence[ClipPlan], send: Callable[[
     started = time.monotonic()
     take = plans[0].take
     show = studio.perform(plans[0].prompt, lambda purpose: seed_of(job.settings.seed, take, purpose))
+    if job.settings.camera == CAMERA_RANDOM:
+        motion = show.interaction
+        plans = [best_view(plans, show.joints, motion.present, motion.fps, studio.room)]
     for plan in plans:
         with new_clip(job.folder / "clips", plan.id) as folder:
             studio.film(show, plan, folder, lambda done, total: send(("frame",)))

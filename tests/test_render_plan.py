@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from render.plan import CAMERA, LOOK, MOTION, JobSettings, jitter, plan_take, seed_of
+from render.view import best_view, share_in_view
 from synth.errors import BadOption
 from synth.rooms import BUILTIN, load_room
 
@@ -52,6 +53,41 @@ def test_all_films_a_take_with_each_camera_in_one_light():
     assert [plan.camera_name for plan in plans] == [item.name for item in ROOM.cameras]
     assert len({plan.mood for plan in plans}) == 1
     assert len({plan.id for plan in plans}) == len(plans)
+
+
+def test_random_offers_every_camera_for_one_clip_in_an_order_of_the_take():
+    orders = set()
+    for take in range(12):
+        plans = plan_take(JOB, ROOM, take)
+        assert len({plan.id for plan in plans}) == 1
+        assert {plan.camera_name for plan in plans} == {item.name for item in ROOM.cameras}
+        orders.add(plans[0].camera_name)
+    assert orders == {item.name for item in ROOM.cameras}
+
+
+def test_a_random_camera_sees_who_it_films():
+    rng = np.random.default_rng(3)
+    blind = 0
+    for take in range(60):
+        plans = plan_take(JOB, ROOM, take)
+        middle = np.append(rng.uniform(ROOM.floor.min(0) + 0.2, ROOM.floor.max(0) - 0.2), 0.0)
+        joints = middle + rng.uniform([-0.2, -0.2, 0.1], [0.2, 0.2, 1.7], (1, 20, 24, 3))
+        shares = [share_in_view(plan.camera, joints, ROOM) for plan in plans]
+        chosen = plans.index(best_view(plans, joints, np.ones((1, 20), bool), 10.0, ROOM))
+        assert shares[chosen] >= min(0.7, max(shares) - 1e-9)
+        blind += shares[0] < 0.7
+    assert blind  # the first camera drawn would have missed some of them
+
+
+def test_what_stands_behind_furniture_or_the_camera_is_not_in_view():
+    camera = ROOM.camera("corner").scaled(320, 240)
+    wardrobe = ROOM.of_class("wardrobe")[0]
+    beyond = wardrobe.box.center + (wardrobe.box.center - camera.position) * 0.3
+    empty = replace(ROOM, furniture=())
+    assert share_in_view(camera, beyond, ROOM) == 0
+    assert share_in_view(camera, camera.position - camera.world_from_camera[:3, 2], empty) == 0
+    ahead = camera.position + camera.world_from_camera[:3, 2]
+    assert share_in_view(camera, ahead, empty) == 1
 
 
 def test_ids_hold_neither_dots_nor_spaces():
