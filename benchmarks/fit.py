@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ import torch
 from synth.body import BodyModel, load_body
 from synth.body.shape import draw_person
 from synth.corpus.library import library
+from synth.corpus.place import to_boxes
 from synth.corpus.retrieve import NothingFits, RetrievalGenerator
 from synth.corpus.stage import buttocks
 from synth.interaction import Interaction
@@ -58,27 +60,32 @@ def run(count: int, seed: int) -> dict[str, object]:
 
 
 COLUMNS = (
-    "contact_mean", "contact_max", "partner_depth", "furniture_depth", "floor_mesh", "seat_mesh", "seat_air",
+    "contact_mean", "contact_max", "partner_depth", "furniture_depth", "floor_mesh", "solid_mesh", "seat_mesh", "seat_air",
     "foot_slide",
 )  # fmt: skip
 
 
 def on_mesh(body: BodyModel, motion: Interaction) -> dict[str, float]:
-    """Deepest vertex under the floor, and how deep (`seat_mesh`) or high (`seat_air`) sitters' flesh is, metres."""
+    """Deepest vertex under the floor and in the stage's furniture, and how deep (`seat_mesh`) or high (`seat_air`) the
+    lowest of sitters' buttocks is against where the cushion carries it; metres, five moments a second."""
     stage = {str(item["id"]): furniture_from_json(item, "stage") for item in motion.meta.stage}
     fps = min(motion.fps, 5.0)
     few = motion.resample(fps)
-    under = seat_depth = seat_air = 0.0
-    bottom = buttocks(body)
+    under = inside = seat_depth = seat_air = 0.0
+    bottom, skin = buttocks(body), np.unique(body.faces)
     for person in range(few.people):
-        heights = np.stack([v[:, 2] for v in body.pose_interaction(few, person)])
-        under = max(under, -float(heights[:, np.unique(body.faces)].min()))
+        vertices = np.stack(list(body.pose_interaction(few, person)))
+        heights = vertices[..., 2]
+        under = max(under, -float(heights[:, skin].min()))
+        solids = [solid for piece in stage.values() for solid in piece.world_solids()]
+        if solids:
+            inside = max(inside, -float(to_boxes(vertices[:, skin[::4]].astype(float), solids).min()))
         rotmats = torch.tensor(few.rotations(), dtype=torch.float32)
         for who, level, window in evidence.sitting(few.meta.contacts, stage, few.times, rotmats):
             if who == person:
                 gap = (heights[:, bottom].min(1) - level)[window.numpy() > 0]
                 seat_depth, seat_air = max(seat_depth, -float(gap.min())), max(seat_air, float(gap.max()))
-    return {"floor_mesh": under, "seat_mesh": seat_depth, "seat_air": seat_air}
+    return {"floor_mesh": under, "solid_mesh": inside, "seat_mesh": seat_depth, "seat_air": seat_air}
 
 
 def in_rooms(rooms: Sequence[str], seeds: int, only: Sequence[str] = ()) -> list[dict[str, object]]:
@@ -93,6 +100,7 @@ def in_rooms(rooms: Sequence[str], seeds: int, only: Sequence[str] = ()) -> list
             motion, [proxies_of(body, b) for b in motion.betas],
             [furniture_from_json(item, entry.id) for item in motion.meta.stage],
         )  # fmt: skip
+        print(f"{entry.id} ...", file=sys.stderr, flush=True)
         rows.append({"id": entry.id, "where": "library", "rejected": 0, "faults": []} | shipped | on_mesh(body, motion))
         for name in rooms:
             generator = RetrievalGenerator(load_room(name), body, encoder, [entry])

@@ -178,6 +178,7 @@ def _contacts(
     return [
         *evidence.holds(proxies, holds),
         *evidence.seats(proxies, evidence.sitting(motion.meta.contacts, pieces, times, rotmats)),
+        *evidence.kneeling(proxies, motion.meta.contacts, times),
         *evidence.rests(proxies, evidence.lying(motion.meta.contacts, pieces, times, rotmats)),
     ]
 

@@ -22,6 +22,7 @@ from synth.skeleton import JOINT
 SIDES = ("left", "right")
 # Capsules that a seat may hold: flesh and cushion give way, and the sitter is meant to be there.
 _SITTING = ("pelvis", "left_thigh", "right_thigh")
+_LOWEST = ("buttock", "knee", "extremes")  # patches of skin that reach a floor first
 _TILT = 0.5  # cosine of 60 degrees: a body axis farther from the vertical than that is not vertical
 _TRUNK = ("pelvis", "lower_back", "belly", "chest", "upper_chest")
 
@@ -98,6 +99,21 @@ def lying(
     return found
 
 
+def kneeling(proxies: Sequence[Proxies], contacts: Sequence[Contact], times: Array) -> list[Resting]:
+    """Knees that are said to be on the floor are on it."""
+    entries = [
+        (c.person, c.part, window(times, c.start, c.end))
+        for c in contacts
+        if c.part in ("left_knee", "right_knee") and c.target.get("object") == "floor"
+    ]
+    entries = [entry for entry in entries if bool((entry[2] > 0).any())]
+    if not entries:
+        return []
+    skin, patch = skin_of(proxies, [(person, part) for person, part, _ in entries])
+    level = torch.full((len(entries),), seat_level(None))
+    return [Resting(skin, patch, level, torch.stack([entry[2] for entry in entries]), name="knee")]
+
+
 def _level(contact: Contact, pieces: Mapping[str, Furniture]) -> float | None:
     """Height at which flesh rests on the contact's furniture or floor, or None where it carries nobody."""
     target = contact.target.get("object")
@@ -121,7 +137,7 @@ def above_floor(proxies: Sequence[Proxies]) -> list[Floor]:
     """Soles, toes, knees, elbows, fingers and buttocks stay above the floor."""
     people = range(len(proxies))
     names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes", "knee", "hand", "elbow")]
-    patches = [(person, f"{side}_{patch}") for person in people for side in SIDES for patch in ("buttock", "extremes")]
+    patches = [(person, f"{side}_{patch}") for person in people for side in SIDES for patch in _LOWEST]
     return [
         Floor(points_of(proxies, [(person, name) for person in people for name in names])),
         Floor(skin_of(proxies, patches)[0], sigma=0.006, name="floor_skin"),

@@ -149,6 +149,7 @@ def proxies_of(body: BodyModel, betas: Array) -> Proxies:
     patches = {}
     for side in ("left", "right"):
         patches[f"{side}_buttock"] = measure.buttock(side, np.asarray(body.weights)[used])
+        patches[f"{side}_knee"] = measure.knee(side, np.asarray(body.weights)[used])
         patches[f"{side}_extremes"] = measure.extremes(side, np.asarray(body.weights)[used])
     return Proxies(rest, tuple(capsules), spots, patches)
 
@@ -289,6 +290,12 @@ class _Measure:
         chosen = (share > 0.85) & (sign * x > -0.005) & (z < hip[2])
         chosen &= (y > hip[1] + 0.5 * (knee[1] - hip[1])) & (y < self.rest[JOINT["spine1"], 1])
         return self._patch(np.flatnonzero(chosen), weights, count)
+
+    def knee(self, side: str, weights: Array, count: int = 30) -> Patch:
+        """What somebody kneels on: the front of the knee, down to the upper shin."""
+        near = np.linalg.norm(self.skin - self.rest[JOINT[f"{side}_knee"]], axis=1) < 0.16
+        mine = weights[:, [JOINT[f"{side}_hip"], JOINT[f"{side}_knee"]]].sum(1) > 0.9
+        return self._patch(np.flatnonzero(near & mine), weights, count)
 
     def extremes(self, side: str, weights: Array, count: int = 14) -> Patch:
         """Finger tips, knuckles, toes and heels: what goes through a floor first when a limb comes near it."""

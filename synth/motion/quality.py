@@ -14,7 +14,7 @@ from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, points_of, skin_of
 from synth.room import Furniture
 
-_LOW = ("buttock", "extremes")
+_LOW = ("buttock", "knee", "extremes")
 
 
 def state_of(motion: Interaction, proxies: Sequence[Proxies]) -> State:
