@@ -23,7 +23,9 @@ from synth.room import Box, furniture_from_json
 from synth.rotation import axis_angle_to_matrix
 from synth.skeleton import JOINT, facing_yaw
 
-SINGLES = ("walk_01", "sit_down_01", "stand_up_03", "lie_down_03", "get_up_05", "pick_up_01", "drink_01", "idle_02")
+SINGLES = (
+    "walk_01", "sit_down_01", "stand_up_03", "lie_down_01", "get_up_05", "pick_up_01", "kneel_down_01", "drink_01",
+)  # fmt: skip
 PAIRS = (
     "help_up_from_bed_01",
     "help_up_from_chair_01",
@@ -177,7 +179,7 @@ def row(body: BodyModel, motion: Interaction, label: str, size: int) -> Image.Im
     for column, frame in enumerate(moments):
         bodies = [person[column] for person in posed]
         center = np.mean([b.mean(0) for b in bodies], axis=0)
-        view = View(azimuth, np.array([center[0], center[1], 0.8]), 2.3, 2 * size)
+        view = View(azimuth, np.array([center[0], center[1], 0.86]), 2.36, 2 * size)
         cell = draw(view, bodies, faces, kinds, clothes, boxes).resize((size, size), Image.Resampling.LANCZOS)
         ImageDraw.Draw(cell).text((6, size - 18), f"{frame / motion.fps:.1f} s", fill=(120, 118, 112))
         picture.paste(cell, (column * size, 0))

@@ -301,7 +301,10 @@ class _Measure:
         """Finger tips, knuckles, toes and heels: what goes through a floor first when a limb comes near it."""
         hand = weights[:, [JOINT[f"{side}_hand"], JOINT[f"{side}_wrist"]]].sum(1) > 0.9
         foot = weights[:, [JOINT[f"{side}_foot"], JOINT[f"{side}_ankle"]]].sum(1) > 0.9
-        patches = [self._patch(np.flatnonzero(part), weights, count) for part in (hand, foot)]
+        patches = [
+            self._patch(np.flatnonzero(hand), weights, 2 * count),
+            self._patch(np.flatnonzero(foot), weights, count),
+        ]
         return Patch(*(np.concatenate([getattr(p, name) for p in patches]) for name in ("joint", "offset", "share")))
 
     def _patch(self, chosen: np.ndarray, weights: Array, count: int) -> Patch:
