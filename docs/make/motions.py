@@ -80,6 +80,8 @@ def best_azimuth(body: BodyModel, motion: Interaction, posed: list[np.ndarray], 
     hands = np.isin(owner, [JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("wrist", "hand")])
     face = np.isin(skin, body.landmarks["nose"])
     ahead = float(facing_yaw(axis_angle_to_matrix(motion.global_orient[0, motion.frames // 2]))) + 0.95
+    if len(posed) == 1:  # nobody is in the way, and from here a body's outline tells most
+        return ahead
     grid = np.linspace(0, 1, 40)
     panels = [quad for box in boxes for quad in box]
     walls = [
