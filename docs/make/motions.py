@@ -21,9 +21,11 @@ from synth.files import atomic_path
 from synth.interaction import Interaction
 from synth.room import Box, furniture_from_json
 from synth.rotation import axis_angle_to_matrix
-from synth.skeleton import facing_yaw
+from synth.skeleton import JOINT, facing_yaw
 
-SINGLES = ("walk_01", "sit_down_01", "stand_up_03", "lie_down_03", "get_up_05", "pick_up_01", "drink_01", "idle_02")
+SINGLES = (
+    "walk_01", "sit_down_01", "stand_up_03", "lie_down_01", "get_up_05", "pick_up_01", "kneel_down_01", "drink_01",
+)  # fmt: skip
 PAIRS = (
     "help_up_from_bed_01",
     "help_up_from_chair_01",
@@ -32,7 +34,9 @@ PAIRS = (
     "assist_sit_down_01",
 )
 MOMENTS = 8
-CLOTHES = ((206, 124, 84), (74, 128, 172))  # first person, second person
+STAFF, OTHER = (74, 128, 172), (206, 124, 84)  # clothes: who works there is blue, everybody else orange
+AZIMUTHS = 12  # directions tried for a row
+CELL = 0.03  # metres: grain of the visibility test; skin has no holes wider than this
 COLOURS = {"skin": (222, 184, 158), "hair": (92, 78, 68), "shoe": (70, 70, 74)}
 WOOD = (196, 186, 170)
 PAPER = (246, 245, 242)
@@ -65,6 +69,52 @@ def solids(motion: Interaction) -> list[np.ndarray]:
     return [box.to_world(_CORNERS * box.size)[np.array(_SIDES)] for box in boxes]
 
 
+def best_azimuth(body: BodyModel, motion: Interaction, posed: list[np.ndarray], boxes: list[np.ndarray]) -> float:
+    """The direction from which the people hide each other, and furniture hides them, the least.
+
+    posed: vertices [moments, V, 3] a person. Counted: the share of the worse seen person's outline that is in sight,
+    and how many faces and hands are. Equal scores go to the first direction, ahead and to the side of the first person.
+    """
+    skin = np.unique(body.faces)
+    owner = np.asarray(body.weights)[skin].argmax(1)
+    hands = np.isin(owner, [JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("wrist", "hand")])
+    face = np.isin(skin, body.landmarks["nose"])
+    ahead = float(facing_yaw(axis_angle_to_matrix(motion.global_orient[0, motion.frames // 2]))) + 0.95
+    if len(posed) == 1:  # nobody is in the way, and from here a body's outline tells most
+        return ahead
+    grid = np.linspace(0, 1, 40)
+    panels = [quad for box in boxes for quad in box]
+    walls = [
+        (q[0] + grid[:, None, None] * (q[1] - q[0]) + grid[None, :, None] * (q[3] - q[0])).reshape(-1, 3)
+        for q in panels
+    ]
+    scores = []
+    for turn in range(AZIMUTHS):
+        azimuth = ahead + 2 * np.pi * turn / AZIMUTHS
+        view = View(azimuth, np.zeros(3), 1.0, 1)
+        score = 0.0
+        for moment in range(len(posed[0])):
+            things = [person[moment][skin] for person in posed] + walls
+            cells = [np.round(np.stack([t @ view.right, t @ view.up], -1) / CELL).astype(int) for t in things]
+            low = np.min([c.min(0) for c in cells], axis=0)
+            keys = [(c - low) @ (1, 10_000) for c in cells]
+            depths = [t @ view.away for t in things]
+            nearest = np.full(max(k.max() for k in keys) + 1, -np.inf)
+            for key, depth in zip(keys, depths, strict=True):
+                np.maximum.at(nearest, key, depth)
+            shares, told = [], []
+            for key, depth in zip(keys[: len(posed)], depths, strict=False):
+                alone = np.full(len(nearest), -np.inf)
+                np.maximum.at(alone, key, depth)
+                outline = np.unique(key)
+                shares.append(float((alone[outline] >= nearest[outline]).mean()))
+                seen = depth > nearest[key] - CELL
+                told.append(0.5 * float(seen[hands].mean()) + 0.5 * float(seen[face].mean()))
+            score += min(shares) + 0.5 * float(np.mean(told))
+        scores.append(round(score, 3))
+    return ahead + 2 * np.pi * int(np.argmax(scores)) / AZIMUTHS
+
+
 def painted(body: BodyModel) -> tuple[np.ndarray, list[str]]:
     """The faces [F, 3] of a dressed body and what each is: skin, hair, shoe or garment."""
     faces, part, names = dressed_faces(body, "everyday", "hair_short" if "hair_short" in body.parts else None)
@@ -73,7 +123,12 @@ def painted(body: BodyModel) -> tuple[np.ndarray, list[str]]:
 
 
 def draw(
-    view: View, bodies: list[np.ndarray], faces: np.ndarray, kinds: list[str], boxes: list[np.ndarray]
+    view: View,
+    bodies: list[np.ndarray],
+    faces: np.ndarray,
+    kinds: list[str],
+    clothes: list[tuple[int, int, int]],
+    boxes: list[np.ndarray],
 ) -> Image.Image:
     """One moment: the bodies' vertices [V, 3] and boxes, far faces first."""
     picture = Image.new("RGB", (view.pixels, view.pixels), PAPER)
@@ -88,7 +143,7 @@ def draw(
     light /= np.linalg.norm(light)
     things = []
     for person, body in enumerate(bodies):
-        things.append((body[faces], [COLOURS.get(kind, CLOTHES[person % 2]) for kind in kinds], False))
+        things.append((body[faces], [COLOURS.get(kind, clothes[person]) for kind in kinds], False))
     things += [(box, [WOOD] * len(box), True) for box in boxes]
     for corners, colours, closed in things:
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -108,7 +163,7 @@ def draw(
 
 
 def row(body: BodyModel, motion: Interaction, label: str, size: int) -> Image.Image:
-    """Eight moments of a motion side by side, seen from ahead and to the side of where it begins."""
+    """Eight moments of a motion side by side, seen from where most of it can be seen."""
     moments = np.linspace(0, motion.frames - 1, MOMENTS).round().astype(int)
     faces, kinds = painted(body)
     posed = []
@@ -119,14 +174,15 @@ def row(body: BodyModel, motion: Interaction, label: str, size: int) -> Image.Im
             motion.transl[person, moments],
         )  # fmt: skip
         posed.append(vertices.numpy())
-    azimuth = float(facing_yaw(axis_angle_to_matrix(motion.global_orient[0, motion.frames // 2]))) + 0.95
     picture = Image.new("RGB", (MOMENTS * size, size), PAPER)
     boxes = solids(motion)
+    clothes = [STAFF if role == "staff" else OTHER for role in motion.meta.roles]
+    azimuth = best_azimuth(body, motion, posed, boxes)
     for column, frame in enumerate(moments):
         bodies = [person[column] for person in posed]
         center = np.mean([b.mean(0) for b in bodies], axis=0)
-        view = View(azimuth, np.array([center[0], center[1], 0.8]), 2.3, 2 * size)
-        cell = draw(view, bodies, faces, kinds, boxes).resize((size, size), Image.Resampling.LANCZOS)
+        view = View(azimuth, np.array([center[0], center[1], 0.86]), 2.36, 2 * size)
+        cell = draw(view, bodies, faces, kinds, clothes, boxes).resize((size, size), Image.Resampling.LANCZOS)
         ImageDraw.Draw(cell).text((6, size - 18), f"{frame / motion.fps:.1f} s", fill=(120, 118, 112))
         picture.paste(cell, (column * size, 0))
     ImageDraw.Draw(picture).text((6, 4), label, fill=(40, 40, 40), font=ImageFont.load_default(size=14))

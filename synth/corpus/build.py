@@ -11,13 +11,16 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from synth.body import BodyModel, load_body
 from synth.corpus import library, quality, stage
+from synth.corpus.kneel import knelt
 from synth.corpus.retarget import normalise, retarget
+from synth.corpus.segments import SEGMENTS, segment
 from synth.corpus.singles import SINGLES, Single
 from synth.corpus.takes import CREDITS, dataset_of, load_take
 from synth.errors import CareSynthError
@@ -51,6 +54,25 @@ def make_single(item: Single, mocap: str | Path, body: BodyModel) -> Interaction
         motion = mirrored(motion, body)
     if item.stretch != 1.0:
         motion = motion.scale_time(item.stretch)
+    credit = CREDITS[dataset_of(item.file)]
+    source: dict[str, Any] = {
+        "dataset": credit.dataset,
+        "id": item.file,
+        "licence": credit.licence,
+        "credit": credit.credit,
+        "seconds": [item.start, round(end - start + item.start, 3)],
+        "reversed": item.reverse,
+        "mirrored": item.mirror,
+        "stretch": item.stretch,
+    }
+    if item.kneels:
+        # its end is solved, not captured: whoever uses the motion must be able to read that
+        motion = knelt(motion, segment("idle", mocap, body, fps=motion.fps), item.kneels, body)
+        idle = CREDITS[dataset_of(SEGMENTS["idle"].file)]
+        source |= {
+            "credit": f"{credit.credit} {idle.credit}",
+            "solved": f"a captured crouch, its {item.kneels} knee brought to the floor and held there by the optimiser",
+        }
     motion = quantised(motion)
     rotmats, transl, betas = motion.rotations()[0], motion.transl[0], motion.betas[0]
     with torch.no_grad():
@@ -66,7 +88,6 @@ def make_single(item: Single, mocap: str | Path, body: BodyModel) -> Interaction
             contacts.append(Contact(0, "pelvis", {"object": seat[0].id}, first, last))
             carried[int(first * motion.fps) : int(last * motion.fps) + 1] = True
     measured = quality.measure(body, betas, rotmats, transl, motion.fps, vertices, joints, carried)
-    credit = CREDITS[dataset_of(item.file)]
     meta = Meta(
         text=item.captions[0],
         captions=item.captions,
@@ -77,16 +98,7 @@ def make_single(item: Single, mocap: str | Path, body: BodyModel) -> Interaction
         body_model=body.name,
         core=(0.0, motion.seconds),
         stage=tuple(furniture),
-        source={
-            "dataset": credit.dataset,
-            "id": item.file,
-            "licence": credit.licence,
-            "credit": credit.credit,
-            "seconds": [item.start, round(end - start + item.start, 3)],
-            "reversed": item.reverse,
-            "mirrored": item.mirror,
-            "stretch": item.stretch,
-        },
+        source=source,
         quality=measured.to_json() | ({"missing_seat": True} if item.sits and seat is None else {}),
     )
     return replace(motion, meta=meta).validate(item.id)

@@ -98,7 +98,7 @@ def _distances(motion: Interaction) -> list[Fault]:
         ("hands are {} from what they hold", measured.get("contact_mean", 0.0), CONTACT),
         ("two bodies overlap by {}", measured.get("partner_depth", 0.0), PARTNER),
         ("a body is {} inside furniture", measured.get("furniture_depth", 0.0), FURNITURE),
-        ("a foot is {} under the floor", floor, FLOOR),
+        ("a body is {} under the floor", floor, FLOOR),
     )
     return [
         Fault(text.format(f"{100 * value:.0f} cm"), value > grave)

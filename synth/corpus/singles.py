@@ -2,7 +2,8 @@
 
 Times are seconds of the recording as it was captured. `reverse` runs a stretch backwards where that is honest: lying
 down is slow and controlled, so its reverse is a believable getting up (each such entry says so in its source).
-`stretch` > 1 slows a motion down, as old people move; 1.5 is the most that still looks like a person.
+`stretch` > 1 slows a motion down, as old people move; 1.5 is the most that still looks like a person. Nobody in the
+recordings goes down on a knee: `kneels` makes a kneel of a captured crouch, and the entry's source says so.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Single:
     mirror: bool = False
     stretch: float = 1.0
     sits: bool = False
+    kneels: str | None = None  # the knee that the optimiser brings to the floor (`synth.corpus.kneel`)
 
 
 _BVH = "cmu/bvh-franciscovalentecastro"
@@ -63,7 +65,12 @@ _PUT_DOWN = (
     "a person puts something down on the floor",
     "someone bends down and places an object on the floor",
 )
-_KNEEL = ("a person kneels down", "someone gets down on their knees", "a caregiver kneels down on the floor")
+_KNEEL = (
+    "a person kneels down",
+    "someone goes down on one knee",
+    "a caregiver kneels down on the floor",
+    "a carer kneels",
+)
 _CRAWL = ("a person crawls on the floor", "a patient crawls along the floor", "someone crawls on hands and knees")
 _SQUAT_DOWN = ("a person squats down and stands up again", "someone does a squat", "a person crouches and rises")
 _REACH = (
@@ -146,9 +153,10 @@ SINGLES: tuple[Single, ...] = (
     Single("put_down_01", _DEPOSIT % ("bd", "002"), 0.0, 3.0, "pick_up_from_floor", _PUT_DOWN),
     Single("put_down_02", _DEPOSIT % ("tr", "032"), 0.2, 4.4, "pick_up_from_floor", _PUT_DOWN),
     Single("put_down_03", _DEPOSIT % ("bk", "010"), 0.0, 3.8, "pick_up_from_floor", _PUT_DOWN, mirror=True),
-    Single("kneel_down_01", "deepmimic/humanoid3d_getup_faceup.txt", 2.7, 3.75, "kneel_down_alone", _KNEEL,
-           reverse=True, stretch=1.5),
-    Single("kneel_down_02", _LIE % ("dg", "013"), 0.1, 1.15, "kneel_down_alone", _KNEEL, stretch=1.5),
+    Single("kneel_down_01", "deepmimic/humanoid3d_getup_faceup.txt", 3.02, 3.75, "kneel_down_alone", _KNEEL,
+           reverse=True, stretch=1.5, kneels="left"),
+    Single("kneel_down_02", "deepmimic/humanoid3d_getup_faceup.txt", 3.02, 3.75, "kneel_down_alone", _KNEEL,
+           reverse=True, mirror=True, stretch=1.4, kneels="right"),
     Single("crawl_01", "deepmimic/humanoid3d_crawl.txt", 0.0, None, "crawl_alone", _CRAWL, stretch=1.4),
     Single("crawl_02", "deepmimic/humanoid3d_crawl.txt", 0.0, None, "crawl_alone", _CRAWL, mirror=True, stretch=1.5),
     Single("squat_01", _SQUAT % ("dg", "027"), 0.0, None, None, _SQUAT_DOWN, stretch=1.3),

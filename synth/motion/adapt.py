@@ -26,7 +26,6 @@ from synth.skeleton import JOINT, facing_yaw
 
 SOLVE_FPS = 10.0  # corrections are smooth: solved at this rate, they are carried to every frame
 NEAR = 0.7  # metres: furniture farther than this from everybody's way is left out
-_TILT = 0.5  # |cosine| of the trunk's tilt below which somebody lies
 
 
 def adapt(
@@ -92,7 +91,7 @@ def adapt(
         like[:, :, JOINT[name]] = 3.0
     terms += [
         KeyPose(rotmats[:, keep], like, sigma=0.35, name="as_captured"),
-        evidence.above_floor(new), JointLimits(soften=0.15), Smoothness("acceleration", sigma=5.0),
+        *evidence.above_floor(new), JointLimits(soften=0.15), Smoothness("acceleration", sigma=5.0),
     ]  # fmt: skip
     prior = Prior(rotation=0.35, translation=0.12, seconds=0.45)
     problem = Problem(rest_new, first[:, keep], rotmats[:, keep], SOLVE_FPS if stride > 1 else motion.fps, terms, prior)
@@ -168,29 +167,19 @@ def _contacts(
     rotmats: torch.Tensor,
 ) -> list:
     """Holds between people; buttocks or back on seats, beds and the floor."""
-    holds, seats, lying = [], [], []
+    holds = []
     for contact in motion.meta.contacts:
-        on = evidence.window(times, contact.start, contact.end)
         if "person" in contact.target:
             own, other = evidence.spots_of(contact)
+            on = evidence.window(times, contact.start, contact.end)
             holds.append(
                 (contact.person, own, int(contact.target["person"]), other, on, evidence.palm_turn(own, other))
             )
-            continue
-        target = str(contact.target["object"])
-        height = 0.015 if target == "floor" else (pieces[target].seat_height if target in pieces else None)
-        if height is None or contact.part not in ("pelvis", "lower_back", "upper_back"):
-            continue
-        upright = rotmats[contact.person, :, 0, 2, 1]  # world z of the pelvis' own up
-        if contact.part == "pelvis":
-            seats.append((contact.person, float(height), on * (upright > _TILT)))
-        face_up = (rotmats[contact.person, :, 0, 2, 2] > _TILT) & (upright.abs() <= _TILT)
-        spot = "upper_back" if contact.part == "upper_back" else "lower_back"
-        lying.append((contact.person, spot, float(height), on * face_up))
     return [
         *evidence.holds(proxies, holds),
-        *evidence.seats(proxies, [entry for entry in seats if bool((entry[2] > 0).any())]),
-        *evidence.rests(proxies, [entry for entry in lying if bool((entry[3] > 0).any())]),
+        *evidence.seats(proxies, evidence.sitting(motion.meta.contacts, pieces, times, rotmats)),
+        *evidence.kneeling(proxies, motion.meta.contacts, times),
+        *evidence.rests(proxies, evidence.lying(motion.meta.contacts, pieces, times, rotmats)),
     ]
 
 

@@ -5,7 +5,7 @@ Used by the scripts of care and by the re-solve of a library motion in a room, s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,14 +13,17 @@ from torch import Tensor
 
 from synth.interaction import Contact
 from synth.motion.kinematics import forward_kinematics
-from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of
-from synth.motion.terms import BoxPenetration, ContactHold, Floor, FootLock, PartnerPenetration, Points
+from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of, skin_of
+from synth.motion.terms import BoxPenetration, ContactHold, Floor, FootLock, PartnerPenetration, Points, Resting
 from synth.room import Furniture
 from synth.rotation import Array
+from synth.skeleton import JOINT
 
 SIDES = ("left", "right")
 # Capsules that a seat may hold: flesh and cushion give way, and the sitter is meant to be there.
 _SITTING = ("pelvis", "left_thigh", "right_thigh")
+_LOWEST = ("buttock", "knee", "extremes")  # patches of skin that reach a floor first
+_TILT = 0.5  # cosine of 60 degrees: a body axis farther from the vertical than that is not vertical
 _TRUNK = ("pelvis", "lower_back", "belly", "chest", "upper_chest")
 
 
@@ -42,31 +45,103 @@ def holds(
     return terms
 
 
-def seats(proxies: Sequence[Proxies], entries: Sequence[tuple[int, float, Tensor]]) -> list[ContactHold]:
-    """Sitting: both buttocks at the seat's height, pressed 1 cm in. (person, seat height, window)."""
+def seats(proxies: Sequence[Proxies], entries: Sequence[tuple[int, float, Tensor]]) -> list[Resting]:
+    """Sitting: the lowest flesh of both buttocks at a surface's height. (person, height, window)."""
     if not entries:
         return []
-    named = [(person, f"{side}_seat") for person, _, _ in entries for side in SIDES]
-    heights = [height - 0.01 for _, height, _ in entries for _ in SIDES]
-    target = Points.of([(-1, 0, (0.0, 0.0, height), (0.0, 0.0, 1.0)) for height in heights])
+    skin, patch = skin_of(proxies, [(person, f"{side}_buttock") for person, _, _ in entries for side in SIDES])
+    heights = torch.tensor([height for _, height, _ in entries for _ in SIDES])
     windows = torch.stack([w for _, _, w in entries for _ in SIDES])
-    return [ContactHold(points_of(proxies, named), target, windows, sigma=0.008, vertical=True, name="seat")]
+    return [Resting(skin, patch, heights, windows)]
+
+
+def seat_level(height: float | None) -> float:
+    """Height at which the lowest flesh of a sitter comes to rest, metres: cushions give 1 cm, a floor (None) only flesh
+    does."""
+    return -0.003 if height is None else height - 0.01
+
+
+def sitting(
+    contacts: Sequence[Contact], pieces: Mapping[str, Furniture], times: Array, rotmats: Tensor
+) -> list[tuple[int, float, Tensor]]:
+    """Entries for `seats`: whose buttocks carry them, on what height, when. rotmats [P, T, 24, 3, 3] local."""
+    found = []
+    for contact in contacts:
+        level = _level(contact, pieces)
+        if level is None or contact.part != "pelvis":
+            continue
+        pelvis = rotmats[contact.person, :, 0]
+        # they do so however far the pelvis leans back, but not for who lies on the side or on the belly
+        bottom_down = (pelvis[:, 2, 0].abs() < _TILT) & (pelvis[:, 2, 2] > -_TILT)
+        on = window(times, contact.start, contact.end) * bottom_down
+        if bool((on > 0).any()):
+            found.append((contact.person, level, on))
+    return found
+
+
+def lying(
+    contacts: Sequence[Contact], pieces: Mapping[str, Furniture], times: Array, rotmats: Tensor
+) -> list[tuple[int, str, float, Tensor]]:
+    """Entries for `rests`: whose back lies on what height, when. It is the chest that tells lying from leaning back."""
+    found = []
+    for contact in contacts:
+        level = _level(contact, pieces)
+        if level is None or contact.part not in ("pelvis", "lower_back", "upper_back"):
+            continue
+        chest = rotmats[contact.person, :, 0]
+        for name in ("spine1", "spine2", "spine3"):
+            chest = chest @ rotmats[contact.person, :, JOINT[name]]
+        face_up = (chest[:, 2, 2] > _TILT) & (chest[:, 2, 1].abs() <= _TILT)
+        on = window(times, contact.start, contact.end) * face_up
+        if bool((on > 0).any()):
+            spot = "upper_back" if contact.part == "upper_back" else "lower_back"
+            found.append((contact.person, spot, level, on))
+    return found
+
+
+def kneeling(proxies: Sequence[Proxies], contacts: Sequence[Contact], times: Array) -> list[Resting]:
+    """Knees that are said to be on the floor are on it."""
+    entries = [
+        (c.person, c.part, window(times, c.start, c.end))
+        for c in contacts
+        if c.part in ("left_knee", "right_knee") and c.target.get("object") == "floor"
+    ]
+    entries = [entry for entry in entries if bool((entry[2] > 0).any())]
+    if not entries:
+        return []
+    skin, patch = skin_of(proxies, [(person, part) for person, part, _ in entries])
+    level = torch.full((len(entries),), seat_level(None))
+    return [Resting(skin, patch, level, torch.stack([entry[2] for entry in entries]), name="knee")]
+
+
+def _level(contact: Contact, pieces: Mapping[str, Furniture]) -> float | None:
+    """Height at which flesh rests on the contact's furniture or floor, or None where it carries nobody."""
+    target = contact.target.get("object")
+    if target == "floor":
+        return seat_level(None)
+    piece = pieces.get(str(target)) if target is not None else None
+    return None if piece is None or piece.seat_height is None else seat_level(piece.seat_height)
 
 
 def rests(proxies: Sequence[Proxies], entries: Sequence[tuple[int, str, float, Tensor]]) -> list[ContactHold]:
-    """Lying: a spot of the back at a surface's height, pressed 1 cm in. (person, spot, height, window)."""
+    """Lying: a spot of the back at a height. (person, spot, height, window)."""
     if not entries:
         return []
-    target = Points.of([(-1, 0, (0.0, 0.0, height - 0.01), (0.0, 0.0, 1.0)) for _, _, height, _ in entries])
+    target = Points.of([(-1, 0, (0.0, 0.0, height), (0.0, 0.0, 1.0)) for _, _, height, _ in entries])
     points = points_of(proxies, [(person, spot) for person, spot, *_ in entries])
     windows = torch.stack([entry[3] for entry in entries])
     return [ContactHold(points, target, windows, sigma=0.015, vertical=True, name="lying")]
 
 
-def above_floor(proxies: Sequence[Proxies]) -> Floor:
-    """Soles, knees, hands and buttocks stay above the floor."""
-    names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes", "knee", "hand", "seat", "elbow")]
-    return Floor(points_of(proxies, [(person, name) for person in range(len(proxies)) for name in names]))
+def above_floor(proxies: Sequence[Proxies]) -> list[Floor]:
+    """Soles, toes, knees, elbows, fingers and buttocks stay above the floor."""
+    people = range(len(proxies))
+    names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes", "knee", "hand", "elbow")]
+    patches = [(person, f"{side}_{patch}") for person in people for side in SIDES for patch in _LOWEST]
+    return [
+        Floor(points_of(proxies, [(person, name) for person in people for name in names])),
+        Floor(skin_of(proxies, patches)[0], sigma=0.006, name="floor_skin"),
+    ]
 
 
 def sole_points(proxies: Sequence[Proxies], person: int) -> Points:

@@ -15,7 +15,7 @@ import torch
 
 from synth.body.model import BodyModel
 from synth.errors import BadOption
-from synth.motion.terms import Points
+from synth.motion.terms import Points, Skin
 from synth.rotation import Array
 from synth.skeleton import JOINT
 
@@ -91,12 +91,25 @@ class Capsule:
 
 
 @dataclass(frozen=True)
+class Patch:
+    """Points of the skin and the joints that move them: joint [N, 3], offset [N, 3, 3] (joints' frames), share [N, 3].
+
+    Buttocks are moved by pelvis and thighs together: a point fixed to either is centimetres off once the hips bend.
+    """
+
+    joint: np.ndarray
+    offset: Array
+    share: Array
+
+
+@dataclass(frozen=True)
 class Proxies:
-    """Capsules and spots of one body."""
+    """Capsules, spots and patches of skin of one body."""
 
     rest_joints: Array  # [24, 3]
     capsules: tuple[Capsule, ...]
     spots: dict[str, Spot]
+    patches: dict[str, Patch]
 
     def spot(self, name: str) -> Spot:
         """The spot of this name.
@@ -133,8 +146,12 @@ def proxies_of(body: BodyModel, betas: Array) -> Proxies:
     for name, spec in _TRUNK_SPOTS.items():
         spots[name] = measure.trunk_spot(*spec)
     spots |= measure.head_spots(body, betas)
-    spots |= measure.seat_spots()
-    return Proxies(rest, tuple(capsules), spots)
+    patches = {}
+    for side in ("left", "right"):
+        patches[f"{side}_buttock"] = measure.buttock(side, np.asarray(body.weights)[used])
+        patches[f"{side}_knee"] = measure.knee(side, np.asarray(body.weights)[used])
+        patches[f"{side}_extremes"] = measure.extremes(side, np.asarray(body.weights)[used])
+    return Proxies(rest, tuple(capsules), spots, patches)
 
 
 @dataclass(frozen=True)
@@ -260,24 +277,67 @@ class _Measure:
         origin = self.rest[JOINT["head"]]
         return {"eyes": Spot(JOINT["head"], eyes - origin, np.array([0.0, -0.05, 0.9987]))}
 
-    def seat_spots(self) -> dict[str, Spot]:
-        """Under the buttocks and thighs of somebody who sits (thigh horizontal: its back is down)."""
-        spots = {}
-        for side in ("left", "right"):
-            hip = self.rest[JOINT[f"{side}_hip"]]
-            flesh = self._of([f"{side}_hip", "pelvis"])
-            near = flesh[(np.abs(flesh[:, 0] - hip[0]) < 0.05) & (np.abs(flesh[:, 1] - hip[1] + 0.02) < 0.05)]
-            # seated, the flesh under the sitting bone is what was behind and below the hip joint
-            depth = hip[2] - near[:, 2].min()
-            offset = np.array([0.0, -0.04, -0.88 * depth])
-            spots[f"{side}_seat"] = Spot(JOINT[f"{side}_hip"], offset, np.array([0.0, 0.0, -1.0]))
-        return spots
+    def buttock(self, side: str, weights: Array, count: int = 36) -> Patch:
+        """The skin that a sitter of any kind sits on: buttock, back of the upper thigh, and the sacrum of who reclines.
+
+        Which of it is lowest depends on how far the hips bend and the pelvis leans: the patch holds all candidates.
+        """
+        sign = 1.0 if side == "left" else -1.0
+        hip, knee = self.rest[JOINT[f"{side}_hip"]], self.rest[JOINT[f"{side}_knee"]]
+        share = weights[:, [JOINT["pelvis"], JOINT[f"{side}_hip"], JOINT["spine1"]]].sum(1)
+        # rear half; from the middle of the thigh up to the small of the back
+        x, y, z = self.skin.T
+        chosen = (share > 0.85) & (sign * x > -0.005) & (z < hip[2])
+        chosen &= (y > hip[1] + 0.5 * (knee[1] - hip[1])) & (y < self.rest[JOINT["spine1"], 1])
+        return self._patch(np.flatnonzero(chosen), weights, count)
+
+    def knee(self, side: str, weights: Array, count: int = 30) -> Patch:
+        """What somebody kneels on: the front of the knee, down to the upper shin."""
+        near = np.linalg.norm(self.skin - self.rest[JOINT[f"{side}_knee"]], axis=1) < 0.16
+        mine = weights[:, [JOINT[f"{side}_hip"], JOINT[f"{side}_knee"]]].sum(1) > 0.9
+        return self._patch(np.flatnonzero(near & mine), weights, count)
+
+    def extremes(self, side: str, weights: Array, count: int = 14) -> Patch:
+        """Finger tips, knuckles, toes and heels: what goes through a floor first when a limb comes near it."""
+        hand = weights[:, [JOINT[f"{side}_hand"], JOINT[f"{side}_wrist"]]].sum(1) > 0.9
+        foot = weights[:, [JOINT[f"{side}_foot"], JOINT[f"{side}_ankle"]]].sum(1) > 0.9
+        patches = [
+            self._patch(np.flatnonzero(hand), weights, 2 * count),
+            self._patch(np.flatnonzero(foot), weights, count),
+        ]
+        return Patch(*(np.concatenate([getattr(p, name) for p in patches]) for name in ("joint", "offset", "share")))
+
+    def _patch(self, chosen: np.ndarray, weights: Array, count: int) -> Patch:
+        """`count` of the chosen points, spread evenly (farthest point sampling from the lowest), with three joints."""
+        points = self.skin[chosen]
+        picked = [int(points[:, 1].argmin())]
+        distance = np.full(len(points), np.inf)
+        while len(picked) < min(count, len(points)):
+            distance = np.minimum(distance, np.linalg.norm(points - points[picked[-1]], axis=1))
+            picked.append(int(distance.argmax()))
+        rows = chosen[picked]
+        joint = np.argsort(-weights[rows], axis=1, kind="stable")[:, :3]
+        share = np.take_along_axis(np.asarray(weights[rows], float), joint, 1)
+        return Patch(joint, self.skin[rows][:, None] - self.rest[joint], share / share.sum(1, keepdims=True))
 
 
 def points_of(proxies: Sequence[Proxies], entries: Sequence[tuple[int, str]]) -> Points:
     """Named spots as optimiser points: entries of (person, spot name)."""
     chosen = [(person, proxies[person].spot(name)) for person, name in entries]
     return Points.of([(person, spot.joint, spot.offset, spot.normal) for person, spot in chosen])
+
+
+def skin_of(proxies: Sequence[Proxies], entries: Sequence[tuple[int, str]]) -> tuple[Skin, torch.Tensor]:
+    """Named patches as the optimiser's skin, and which entry each of its points belongs to [N]."""
+    patches = [proxies[person].patches[name] for person, name in entries]
+    sizes = torch.tensor([len(patch.joint) for patch in patches])
+    skin = Skin(
+        torch.repeat_interleave(torch.tensor([person for person, _ in entries]), sizes),
+        torch.from_numpy(np.concatenate([patch.joint for patch in patches])),
+        torch.from_numpy(np.concatenate([patch.offset for patch in patches]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([patch.share for patch in patches]).astype(np.float32)),
+    )
+    return skin, torch.repeat_interleave(torch.arange(len(patches)), sizes)
 
 
 def world_points(positions: Array, normals: Array | None = None) -> Points:

@@ -11,8 +11,10 @@ from synth.interaction import Interaction
 from synth.motion import evidence
 from synth.motion.fit import State
 from synth.motion.kinematics import forward_kinematics
-from synth.motion.proxies import Proxies, points_of
+from synth.motion.proxies import Proxies, points_of, skin_of
 from synth.room import Furniture
+
+_LOW = ("buttock", "knee", "extremes")
 
 
 def state_of(motion: Interaction, proxies: Sequence[Proxies]) -> State:
@@ -29,7 +31,9 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
 
     contact_mean, contact_max: distance between the spots that hold each other; foot_slide: 95th percentile of what
     planted soles move a frame; partner_depth: deepest overlap of two people's capsules (measured on capsules, beyond
-    what a grip may press); furniture_depth: deepest sphere in a solid.
+    what a grip may press); furniture_depth: deepest sphere in a solid; floor_depth_P: deepest sole, toe, finger or
+    buttock of a person under the floor; seat_depth, seat_air: how far a sitter's lowest flesh is below and above where
+    the seat's cushion carries it (`evidence.seat_level`).
     """
     state, times = state_of(motion, proxies), motion.times
     found: dict[str, float] = {}
@@ -51,7 +55,9 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         down = (where[..., 2] < 0.012)[:, 1:] & (where[..., 2] < 0.012)[:, :-1]
         step = (where[:, 1:, :2] - where[:, :-1, :2]).norm(dim=-1)
         moves.append(step[down & (step * motion.fps < 0.2)])
-        found[f"floor_depth_{person}"] = float(torch.relu(-where[..., 2]).max())
+        skin, _ = skin_of(proxies, [(person, f"{side}_{name}") for side in ("left", "right") for name in _LOW])
+        lowest = min(float(where[..., 2].min()), float(skin.where(state)[..., 2].min()))
+        found[f"floor_depth_{person}"] = max(0.0, -lowest)
     slide = torch.cat(moves)
     found["foot_slide"] = float(torch.quantile(slide, 0.95)) if len(slide) else 0.0
     if motion.people > 1:
@@ -60,6 +66,10 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         gripped = torch.where(term.allow > 0.01, 0.02, 0.0)
         depth = (term.depth(state) - gripped[:, None])[two]
         found["partner_depth"] = float(torch.relu(depth).max())
+    pieces = {piece.id: piece for piece in furniture}
+    for seat in evidence.seats(proxies, evidence.sitting(motion.meta.contacts, pieces, times, state.rotmats)):
+        gap = seat.gap(state)[seat.window > 0]
+        found |= {"seat_depth": float(torch.relu(-gap).max()), "seat_air": float(torch.relu(gap).max())}
     sitters = {(c.person, str(c.target["object"])) for c in motion.meta.contacts if "object" in c.target}
     for solid in evidence.furniture(proxies, furniture, sitters):
         found["furniture_depth"] = float(torch.relu(solid.depth(state)).max())

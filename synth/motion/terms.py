@@ -54,6 +54,28 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Skin:
+    """N points of the skin as linear blend skinning moves them: each is a mean of M points fixed to joints.
+
+    person [N], joint [N, M], offset [N, M, 3] (in each joint's own frame), share [N, M] (the weights, rows sum to 1).
+    Exact for bodies without pose correctives. Serves wherever only positions are asked for (`Floor`, `Resting`).
+    """
+
+    person: Tensor
+    joint: Tensor
+    offset: Tensor
+    share: Tensor
+
+    def where(self, state: State) -> Tensor:
+        """World positions [N, T, 3]."""
+        total = torch.zeros(1)
+        for column in range(self.joint.shape[1]):
+            moved = state.points(self.person, self.joint[:, column], self.offset[:, column])
+            total = total + self.share[:, column, None, None] * moved
+        return total
+
+
+@dataclass(frozen=True)
 class JointTargets:
     """Joints near given world positions: target [P, T, K, 3], confidence [P, T, K] (0 = unseen), sigma in metres."""
 
@@ -137,6 +159,30 @@ class LookAt:
 
 
 @dataclass(frozen=True)
+class Resting:
+    """Flesh rests on a level surface: the lowest point of each patch of skin is at the patch's height.
+
+    skin N points, patch [N] (which of the K patches a point belongs to), height [K] metres, window [K, T].
+    """
+
+    skin: Skin
+    patch: Tensor
+    height: Tensor
+    window: Tensor
+    sigma: float = 0.006
+    name: str = "seat"
+
+    def gap(self, state: State) -> Tensor:
+        """Metres between each patch's lowest point and its surface [K, T]; negative when pressed in."""
+        heights = self.skin.where(state)[..., 2]
+        lowest = torch.stack([heights[self.patch == k].amin(0) for k in range(len(self.height))])
+        return lowest - self.height[:, None]
+
+    def residual(self, state: State) -> Tensor:
+        return self.gap(state) * self.window.sqrt() / self.sigma
+
+
+@dataclass(frozen=True)
 class FootLock:
     """Sole points stand at their anchors [N, T, 3] while window [N, T] > 0 (planted); heights included."""
 
@@ -154,7 +200,7 @@ class FootLock:
 class Floor:
     """Points stay above the floor z = 0; sigma in metres."""
 
-    points: Points
+    points: Points | Skin
     sigma: float = 0.004
     name: str = "floor"
 

@@ -184,7 +184,8 @@ def solve(
             for h in script.holds
         ],
     )
-    heights = {"floor": 0.015} | {item.id: item.seat_height or 0.0 for item in script.furniture}
+    heights = {"floor": evidence.seat_level(None)}
+    heights |= {item.id: evidence.seat_level(item.seat_height or 0.0) for item in script.furniture}
     seated = evidence.seats(
         proxies, [(s.person, heights[s.furniture], evidence.window(times, s.start, s.end)) for s in script.seats]
     )
@@ -205,7 +206,7 @@ def solve(
         ],
         KeyPose(rotmats, back, sigma=0.18, name="posture"),
         JointLimits(),
-        evidence.above_floor(proxies),
+        *evidence.above_floor(proxies),
         Smoothness("acceleration", sigma=5.0),
     ]  # fmt: skip
     if script.balanced:
