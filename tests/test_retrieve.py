@@ -17,7 +17,7 @@ from synth.errors import BadOption
 from synth.interaction import Contact, Interaction, Meta
 from synth.motion.actions import measure_actions
 from synth.rooms import load_room
-from synth.skeleton import upright
+from synth.skeleton import forward_kinematics, upright
 
 PAIRS = tuple(PLAIN)
 
@@ -215,6 +215,20 @@ def test_time_is_never_scaled_by_more_than_a_quarter():
 def test_contacts_at_the_end_are_held_on():
     made = fit_duration(standing(), 6.0, np.random.default_rng(0))
     assert made.meta.contacts[0].end == pytest.approx(6.0)
+
+
+def test_resting_on_after_the_end_keeps_feet_and_hands_above_the_floor(body, entries):
+    """The last movement dies away; whom a foot or a seat carries stays on it."""
+    for item in entries:
+        if item.people < 2:
+            continue
+        motion = item.load()
+        rest = np.asarray(body.rest_joints(motion.betas), float)
+        longer = fit_duration(motion, motion.seconds + 4.0, np.random.default_rng(0), rest)
+        heights = [
+            forward_kinematics(m.rotations(), rest[:, None], m.transl)[0][..., 2].min() for m in (motion, longer)
+        ]
+        assert heights[1] > heights[0] - 0.005, item.id
 
 
 def test_who_walked_comes_to_stand_on_the_floor(body):

@@ -17,6 +17,11 @@ from synth.skeleton import JOINT, facing_yaw, forward_kinematics, upright
 FASTEST, SLOWEST = 1 / 1.25, 1.25  # factors of time
 STEP = 0.9  # seconds of the last step from walking to standing
 SETTLE = 0.6  # seconds in which what still moves at the end comes to rest
+_CLOSE = 0.1  # seconds from an end at which a contact counts as held there
+_HAND_DOWN = 0.12  # metres above the floor
+_SOLE = 0.12  # metres: the toe joint of a foot that stands, on tiptoe too
+_CARRIED = [JOINT[n] for n in ("pelvis", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+                               "right_ankle", "left_foot", "right_foot")]  # fmt: skip
 # Sway of standing and sitting people: breathing at 0.25 Hz, slower shifting; radians at the spine's joints.
 _SWAY = ((3, 0.010), (6, 0.012), (9, 0.014), (12, 0.020), (15, 0.030), (13, 0.006), (14, 0.006))
 _RATES = (0.11, 0.25, 0.41)  # Hz
@@ -82,11 +87,15 @@ def _extended(
     rotations = motion.rotations()
     pieces_r, pieces_t = [rotations], [motion.transl.astype(float)]
     if before:
-        r, t = _rest(rotations[:, ::-1], motion.transl[:, ::-1].astype(float), before, fps, rng)
+        free = _free_joints(motion, rest, 0)
+        r, t = _rest(rotations[:, ::-1], motion.transl[:, ::-1].astype(float), before, fps, rng, free)
+        _pin(r, t, motion, rest, 0, free)
         pieces_r.insert(0, r[:, ::-1])
         pieces_t.insert(0, t[:, ::-1])
     if after:
-        r, t = _rest(rotations, motion.transl.astype(float), after, fps, rng)
+        free = _free_joints(motion, rest, -1)
+        r, t = _rest(rotations, motion.transl.astype(float), after, fps, rng, free)
+        _pin(r, t, motion, rest, -1, free)
         if rest is not None and idle is not None:
             _stand(r, t, motion, np.asarray(rest, float), idle, rng)
         pieces_r.append(r)
@@ -104,7 +113,46 @@ def _extended(
     )
 
 
-def _rest(rotations: Array, transl: Array, frames: int, fps: float, rng: np.random.Generator) -> tuple[Array, Array]:
+def _free_joints(motion: Interaction, rest: Array | None, end: int) -> np.ndarray:
+    """Which joints may go on moving after the frame `end` (0 or -1) [P, 24].
+
+    Who sits or lies keeps root and legs where they are carried, and an arm whose hand is down on the floor.
+    """
+    free = np.ones((motion.people, 24), bool)
+    at = 0.0 if end == 0 else motion.seconds
+    for contact in motion.meta.contacts:
+        if contact.part in ("pelvis", "lower_back") and contact.start - _CLOSE <= at <= contact.end + _CLOSE:
+            free[contact.person, _CARRIED] = False
+    if rest is not None:
+        joints, _ = forward_kinematics(motion.rotations()[:, end], rest, motion.transl[:, end])
+        for side in ("left", "right"):
+            down = joints[:, JOINT[f"{side}_hand"], 2] < _HAND_DOWN
+            arm = [JOINT[f"{side}_{name}"] for name in ("collar", "shoulder", "elbow", "wrist", "hand")]
+            free[np.ix_(down, arm)] = False
+    return free
+
+
+def _pin(rotations: Array, transl: Array, motion: Interaction, rest: Array | None, end: int, free: np.ndarray) -> None:
+    """Let those who stand do so on the foot that carried them at the frame `end`: it stays where it was. In place."""
+    if rest is None:
+        return
+    soles, ankles = ([JOINT[f"{side}_{name}"] for side in ("left", "right")] for name in ("foot", "ankle"))
+    for person in np.flatnonzero(free[:, 0]):
+        last, _ = forward_kinematics(motion.rotations()[person, end], rest[person], motion.transl[person, end])
+        carrier = soles[int(last[soles, 2].argmin())]
+        if last[carrier, 2] > _SOLE:  # in the air, or on a bed
+            continue
+        joints, _ = forward_kinematics(rotations[person], rest[person], transl[person])
+        shift = last[carrier] - joints[:, carrier]
+        for level in (soles, ankles):  # neither may the other foot go lower than the floor was
+            sunk = last[level, 2].min() - (joints[:, level, 2].min(1) + shift[:, 2])
+            shift[:, 2] += np.maximum(sunk, 0.0)
+        transl[person] += shift
+
+
+def _rest(
+    rotations: Array, transl: Array, frames: int, fps: float, rng: np.random.Generator, free: np.ndarray
+) -> tuple[Array, Array]:
     """``frames`` that follow the last one: the movement dies away over SETTLE seconds, then the body sways.
 
     The root moves on by its last velocity times an integral that levels off, so position and velocity have no jump;
@@ -116,7 +164,8 @@ def _rest(rotations: Array, transl: Array, frames: int, fps: float, rng: np.rand
     back = max(0, transl.shape[1] - 1 - max(1, round(0.1 * fps)))
     span = max(transl.shape[1] - 1 - back, 1) / fps
     velocity = (transl[:, -1] - transl[:, back]) / span
-    moved = transl[:, -1, None] + velocity[:, None] * gone[None, :, None] * np.array([1.0, 1.0, 0.0])
+    velocity = velocity * np.array([1.0, 1.0, 0.0]) * free[:, :1]
+    moved = transl[:, -1, None] + velocity[:, None] * gone[None, :, None]
     phases = rng.uniform(0, 2 * np.pi, (len(_RATES), 3))
     onset = 1 - np.exp(-time / SETTLE)
     wave = sum(np.sin(2 * np.pi * rate * time[:, None] + phase) - np.sin(phase)
@@ -126,6 +175,7 @@ def _rest(rotations: Array, transl: Array, frames: int, fps: float, rng: np.rand
     for person in range(people):
         step = matrix_to_axis_angle(np.swapaxes(rotations[person, back], -1, -2) @ rotations[person, -1]) / span
         step[0] *= np.array([0.0, 1.0, 0.0])  # about the body's own long axis: turning on, not tipping over
+        step[~free[person]] = 0.0
         turned[person] = turned[person] @ axis_angle_to_matrix(step[None] * gone[:, None, None])
     for joint, size in _SWAY:
         turned[:, :, joint] = turned[:, :, joint] @ axis_angle_to_matrix(wave * size)[None]
