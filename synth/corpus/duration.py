@@ -128,7 +128,7 @@ def _free_joints(motion: Interaction, rest: Array | None, end: int) -> np.ndarra
         for side in ("left", "right"):
             down = joints[:, JOINT[f"{side}_hand"], 2] < _HAND_DOWN
             arm = [JOINT[f"{side}_{name}"] for name in ("collar", "shoulder", "elbow", "wrist", "hand")]
-            free[np.ix_(down, arm)] = False
+            free[np.ix_(down, np.array(arm))] = False
     return free
 
 
