@@ -65,7 +65,8 @@ def fit_plane(
     if np.linalg.svd(cloud - centre, compute_uv=False)[1] < 1e-6 * max(1.0, np.abs(cloud).max()):
         raise Rejected("floor: all points are on one line")
     state = int(seed.generate_state(1)[0])
-    best, normal, offset = np.zeros(len(cloud), bool), np.zeros(3), 0.0
+    best: np.ndarray = np.zeros(len(cloud), bool)
+    normal, offset = np.zeros(3), 0.0
     for axis in range(3):
         others = [a for a in range(3) if a != axis]
         model = RANSACRegressor(
@@ -77,7 +78,7 @@ def fit_plane(
             continue
         n = np.zeros(3)
         n[axis], n[others] = 1.0, -model.estimator_.coef_
-        scale = np.linalg.norm(n)
+        scale = float(np.linalg.norm(n))
         near = np.abs(cloud @ n - model.estimator_.intercept_) / scale < threshold
         if near.sum() > best.sum():
             best, normal, offset = near, n / scale, -float(model.estimator_.intercept_) / scale
@@ -135,6 +136,6 @@ def floor_height(people: list[Skin], fps: float) -> float:
     heights = np.concatenate(resting)
     if len(heights) < max(5, 0.2 * fps):
         return lowest
-    low = np.percentile(heights, 10)
+    low = float(np.percentile(heights, 10))
     stand = float(np.median(heights[heights < low + 0.03]))
     return min(stand, lowest + 0.03)

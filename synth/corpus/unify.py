@@ -20,7 +20,7 @@ import numpy as np
 from synth.body import BodyModel
 from synth.corpus import retarget
 from synth.corpus.features.convert import assemble
-from synth.corpus.floor import Skin, floor_height, skin_of
+from synth.corpus.floor import floor_height, skin_of
 from synth.corpus.source import Rejected, Source
 from synth.errors import CareSynthError
 from synth.interaction import Interaction, Meta
@@ -38,7 +38,7 @@ LIMITS = {
     "bone_drift": 0.03,  # change of a bone's length in the source
     "skate": 0.35,  # mean speed of the slowest foot point on the floor, m/s: treadmills, wrong frame rates
     "below": 0.08,  # skin below the floor
-    "floating": 0.5,  # share of the time in which nobody's skin is within 15 cm of the floor (one of two may lie in bed)
+    "floating": 0.5,  # share of the time with nobody within 15 cm of the floor (one of two may lie in bed)
 }
 SPEEDY = ("fastest", "jump", "skate")
 _LEGS = (("hip", "knee"), ("knee", "ankle"))
@@ -116,17 +116,32 @@ def unify(given: Performance, body: BodyModel, fps: float = FPS, refined: bool =
     for group in groups:
         transl[group, :, 2] -= floor_height([skins[p] for p in group], fps)
     turns, transl = _at_origin(turns, transl, rest)
-    figures = _figures(body, turns, transl, rest, fps)
-    figures["bone_drift"] = given.bone_drift
-    _refuse(figures, given.fps)
-    if refined:
-        for p in range(people):
-            turns[p], transl[p] = retarget.refine(body, np.zeros(10), turns[p], transl[p], fps)
-        figures |= _figures(body, turns, transl, rest, fps)
-        _refuse(figures, given.fps)
-    quality = {name: round(value, 4) for name, value in sorted(figures.items())} | {"scale": round(scale, 4)}
-    meta = replace(raw.meta, quality=quality)
-    return assemble(fps, turns, transl + rest[:, None, 0], rest, np.zeros((people, 10)), body.name, meta).validate()
+    extra = {"bone_drift": given.bone_drift, "scale": scale}
+
+    def made() -> Interaction:
+        pelvis = transl + rest[:, None, 0]
+        moved = assemble(fps, turns, pelvis, rest, np.zeros((people, 10)), body.name, raw.meta)
+        return examine(moved, body, given.fps, extra)
+
+    motion = made()
+    if not refined:
+        return motion
+    for p in range(people):
+        turns[p], transl[p] = retarget.refine(body, np.zeros(10), turns[p], transl[p], fps)
+    return made()
+
+
+def examine(
+    motion: Interaction, body: BodyModel, source_fps: float, extra: dict[str, float] | None = None
+) -> Interaction:
+    """The motion with its figures (and ``extra`` ones) as ``meta.quality``. Raises Rejected for one beyond `LIMITS`."""
+    figures = _figures(motion, body) | (extra or {})
+    for name, limit in LIMITS.items():
+        if figures.get(name, 0.0) > limit:
+            hint = f": is the frame rate {source_fps:g} right?" if name in SPEEDY else ""
+            raise Rejected(f"{name} {figures[name]:.3g} > {limit:g}{hint}")
+    quality = {name: round(value, 4) for name, value in sorted(figures.items())}
+    return replace(motion, meta=replace(motion.meta, quality=quality)).validate()
 
 
 def _plausible(given: Performance) -> None:
@@ -188,11 +203,13 @@ def _at_origin(turns: Array, transl: Array, rest: Array) -> tuple[Array, Array]:
     return moved, (pelvis - start) @ turn.T - rest[:, None, 0]
 
 
-def _figures(body: BodyModel, turns: Array, transl: Array, rest: Array, fps: float) -> dict[str, float]:
-    joints, _ = forward_kinematics(turns, rest[:, None], transl)
+def _figures(motion: Interaction, body: BodyModel) -> dict[str, float]:
+    turns, fps = motion.rotations(), motion.fps
+    rest = np.asarray(body.rest_joints(motion.betas), float)
+    joints, _ = forward_kinematics(turns, rest[:, None], motion.transl)
     step = np.linalg.norm(np.diff(joints, axis=1), axis=-1) * fps
     kick = np.linalg.norm(np.diff(joints[:, :, 0], n=2, axis=1), axis=-1) * fps**2
-    skins: list[Skin] = [skin_of(body, np.zeros(10), turns[p], transl[p]) for p in range(len(turns))]
+    skins = [skin_of(body, motion.betas[p], turns[p], motion.transl[p]) for p in range(len(turns))]
     lowest = np.stack([skin.lowest for skin in skins])
     return {
         "fastest": float(step.max(initial=0.0)),
@@ -202,13 +219,6 @@ def _figures(body: BodyModel, turns: Array, transl: Array, rest: Array, fps: flo
         "floating": float((lowest > 0.15).mean(1).min()),
         "jerk": max(metrics.jitter(person, fps) for person in joints),
     }
-
-
-def _refuse(figures: dict[str, float], fps: float) -> None:
-    for name, limit in LIMITS.items():
-        if figures[name] > limit:
-            hint = f": is the frame rate {fps:g} right?" if name in SPEEDY else ""
-            raise Rejected(f"{name} {figures[name]:.3g} > {limit:g}{hint}")
 
 
 @dataclass(frozen=True)
@@ -275,6 +285,6 @@ def survey(source: Source, seed: int = 0, keys: Sequence[str] | None = None) -> 
 
 
 __all__ = [
-    "FPS", "LIMITS", "Performance", "SourceReport", "bone_drift", "leg_length", "middle_of_hips",
+    "FPS", "LIMITS", "Performance", "SourceReport", "bone_drift", "examine", "leg_length", "middle_of_hips",
     "survey", "unify",
 ]  # fmt: skip
