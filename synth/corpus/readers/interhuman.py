@@ -3,7 +3,7 @@
     source = InterHuman("InterHuman", split="train")
 
 Layout: ``motions/ID.pkl``; ``motions_processed/person1/ID.npy`` and ``person2/ID.npy`` [T, 492] at 30 fps, z up;
-``annots/ID.txt``, a caption a line; ``train.txt``, ``val.txt``, ``test.txt`` and ``ignore_list.txt`` in the folder or its
+``annots/ID.txt``, a caption a line; ``train.txt``, ``val.txt``, ``test.txt``, ``ignore_list.txt`` in the folder or its
 ``split/``. The pickles are preferred, since they hold the root's orientation and the shape; they are read by the safe
 reader. From the processed files root and skeleton are worked out (`features.posture.calibrate`).
 """
@@ -11,7 +11,7 @@ reader. From the processed files root and skeleton are worked out (`features.pos
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,7 @@ def from_pickle(path: Path, smpl: str | None, meta: Meta) -> Performance:
         pose = np.concatenate([person["root_orient"], person["pose_body"]], -1)
         turns[p, :, :22] = axis_angle_to_matrix(pose.reshape(-1, 22, 3))
     pelvis = np.stack([person["trans"] + start[p] for p, person in enumerate(people)])
-    genders = tuple(str(person["gender"]) for person in people)
-    meta = Meta(**{**meta.__dict__, "genders": genders})
+    meta = replace(meta, genders=tuple(str(person["gender"]) for person in people))
     return Performance(float(rate), turns, pelvis, leg=leg, meta=meta)
 
 
