@@ -100,7 +100,12 @@ def unify(given: Performance, body: BodyModel, fps: float = FPS, refined: bool =
     _plausible(given)
     people = len(given.path)
     rest = np.repeat(np.asarray(body.rest_joints(np.zeros((1, 10))), float), people, 0)
-    meta = replace(given.meta, body_model=body.name)
+    meta = replace(
+        given.meta,
+        body_model=body.name,
+        roles=given.meta.roles or ("person",) * people,
+        genders=given.meta.genders or ("neutral",) * people,
+    )
     raw = assemble(given.fps, given.rotations, given.path, rest, np.zeros((people, 10)), body.name, meta).resample(fps)
     turns, path = raw.rotations(), raw.transl.astype(float) + rest[:, None, 0]
     ours = float(leg_length(rest[0][None]))

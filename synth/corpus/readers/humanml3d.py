@@ -28,6 +28,7 @@ from synth.corpus.unify import FPS, Performance, bone_drift, leg_length, middle_
 from synth.errors import BadFile, BadOption, Missing
 from synth.interaction import Interaction
 from synth.rotation import Array
+from synth.skeleton import JOINT, SMPL_MIRROR, forward_kinematics
 
 LICENCE = Licence(
     "AMASS and HumanAct12 licences (non-commercial research); annotations MIT",
@@ -37,7 +38,7 @@ LICENCE = Licence(
 )
 TOLERANCE = 0.15  # seconds a caption may reach beyond its motion
 AGREE = 1e-3  # metres between new_joints and the joints of new_joint_vecs
-SAME_MOTION = 0.06  # metres between the pelvis's heights in AMASS and in HumanML3D, medians taken off
+SAME_BEND = np.radians(8)  # between elbows and knees in AMASS and in HumanML3D, whatever the skeletons
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,29 @@ class HumanML3D:
             return None
         moved, rate = cut_excerpt(path, excerpt)
         given = performance(path, "z", self.smpl, meta_of(self.name, self.licence, key, (), ("person",)), moved)
-        own = np.interp(np.arange(len(joints)) / CLOCK * rate, np.arange(moved.frames) / moved.fps, given.path[0, :, 2])
-        off = (own - np.median(own)) - (joints[:, 0, 2] - np.median(joints[:, 0, 2]))
-        if np.abs(off).max() > SAME_MOTION * 3 or np.median(np.abs(off)) > SAME_MOTION:
+        times = np.arange(len(joints)) / CLOCK * rate
+        frames = np.clip(np.round(times * moved.frames / moved.seconds).astype(int), 0, moved.frames - 1)
+        rest = np.asarray(load_body().rest_joints(np.zeros(10)), float)
+        posed, _ = forward_kinematics(given.rotations[0, frames], rest, np.zeros(3))
+        there = joints[:, list(SMPL_MIRROR[:22])] if key.startswith("M") else joints
+        off = np.abs(_bends(posed) - _bends(there))
+        if np.median(off) > SAME_BEND or np.percentile(off, 95) > 3 * SAME_BEND:
             raise Rejected(
-                f"{path} does not show this motion (the pelvis's height is off by up to {np.abs(off).max():.2f} m): "
+                f"{path} does not show this motion (elbows and knees differ by {np.degrees(off.mean()):.0f} degrees): "
                 "another release of AMASS, a wrong frame rate or mixed up files"
             )
         return given, rate, "amass"
+
+
+def _bends(joints: Array) -> Array:
+    """Angles [T, 4] between the bones of both arms and legs."""
+    angles = []
+    for side in ("left", "right"):
+        for chain in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
+            a, b, c = (joints[:, JOINT[f"{side}_{name}"]] for name in chain)
+            first, second = b - a, c - b
+            angles.append(np.arctan2(np.linalg.norm(np.cross(first, second), axis=-1), (first * second).sum(-1)))
+    return np.stack(angles, -1)
 
 
 def _checked_joints(array: np.ndarray, where: Path) -> Array:

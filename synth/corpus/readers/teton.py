@@ -280,16 +280,15 @@ def _time_faults(value: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _person_faults(value: Mapping[str, Any], person: Mapping[str, Any], at: str) -> Iterator[Fault]:
     width, height, before = value["width"], value["height"], -1
-    boxes = np.array([item["box"] for item in person["annotations"]], float).reshape(-1, 4)
-    if len(boxes) and boxes.max() <= 1.5:
-        yield f"{at}.annotations[0].box", boxes[0].tolist(), "pixels; these look like shares of the picture"
-        return
     for index, item in enumerate(person["annotations"]):
         here = f"{at}.annotations[{index}]"
         if not before < item["frame"] < value["frames"]:
             yield f"{here}.frame", item["frame"], f"increasing frames from 0 to {value['frames'] - 1}"
         before = max(before, item["frame"])
         x, y, w, h = item["box"]
+        if max(x, y, w, h) <= 1.5:
+            yield f"{here}.box", item["box"], "pixels; these look like shares of the picture"
+            continue
         if not (w > 0 and h > 0 and x < width and y < height and x + w > 0 and y + h > 0):
             yield f"{here}.box", item["box"], f"x, y, width, height that overlap a picture of {width} x {height}"
             continue
