@@ -29,8 +29,9 @@ from synth.rotation import Array
 from synth.skeleton import JOINT, SMPL_PARENTS, facing_yaw, forward_kinematics
 
 FPS = 20.0
-MAX_SECONDS = 120.0
+MAX_SECONDS = 30.0  # the optimiser's time and memory grow with the square
 MIN_SECONDS = 0.5
+LONGEST = 12.0  # seconds of a piece that a reader takes out of a longer recording
 # What no human does or no good capture shows. Metres, seconds.
 LIMITS = {
     "fastest": 15.0,  # a joint's speed, m/s: a boxer's fist is at 10
@@ -86,6 +87,21 @@ def bone_drift(joints: Array) -> float:
     count = joints.shape[-2]
     lengths = np.linalg.norm(joints[..., 1:, :] - joints[..., list(SMPL_PARENTS[1:count]), :], axis=-1)
     return float(np.ptp(np.percentile(lengths, [1, 99], axis=-2), axis=0).max())
+
+
+def piece(given: Performance, longest: float, seed: np.random.SeedSequence) -> Performance:
+    """The performance, or where it lasts longer than ``longest`` seconds a stretch of that length drawn by the seed.
+
+    Where the stretch begins is noted as ``meta.source["start"]``. Captions stay: they are about the whole.
+    """
+    frames = given.path.shape[1]
+    kept = max(1, round(longest * given.fps))
+    if frames <= kept:
+        return given
+    start = int(np.random.default_rng(seed).integers(frames - kept + 1))
+    cut = slice(start, start + kept)
+    meta = replace(given.meta, source={**given.meta.source, "start": round(start / given.fps, 3)})
+    return replace(given, rotations=given.rotations[:, cut], path=given.path[:, cut], meta=meta)
 
 
 def unify(given: Performance, body: BodyModel, fps: float = FPS, refined: bool = True) -> Interaction:
@@ -291,5 +307,5 @@ def survey(source: Source, seed: int = 0, keys: Sequence[str] | None = None) -> 
 
 __all__ = [
     "FPS", "LIMITS", "Performance", "SourceReport", "bone_drift", "examine", "leg_length", "middle_of_hips",
-    "survey", "unify",
+    "piece", "survey", "unify",
 ]  # fmt: skip

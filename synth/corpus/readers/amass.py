@@ -19,7 +19,7 @@ from synth.body import BodyModel, load_body
 from synth.corpus.capture import Z_UP_FROM_Y_UP
 from synth.corpus.readers.folder import captions_beside, inside, need_folder, walk
 from synth.corpus.source import Licence, Rejected
-from synth.corpus.unify import FPS, Performance, leg_length, unify
+from synth.corpus.unify import FPS, LONGEST, Performance, leg_length, piece, unify
 from synth.errors import BadFile, BadOption, Missing
 from synth.interaction import Interaction, Meta, from_amass
 
@@ -52,6 +52,7 @@ class AmassFolder:
             judged from the steps.
         name, licence: of the source.
         role: of the person, "person", "patient" or "staff".
+        longest: seconds; of a longer recording a piece of that length is taken, drawn by the seed.
         fps: of the motions made.
         refined: hold feet and floor with the optimiser.
     """
@@ -62,6 +63,7 @@ class AmassFolder:
     name: str = "amass"
     licence: Licence = AMASS_LICENCE
     role: str = "person"
+    longest: float = LONGEST
     fps: float = FPS
     refined: bool = True
 
@@ -81,7 +83,8 @@ class AmassFolder:
             raise BadFile(path, "file", "nothing", "an AMASS npz")
         captions = captions_beside(path)
         meta = meta_of(self.name, self.licence, key, captions, (self.role,))
-        return unify(performance(path, self.up, self.smpl, meta), load_body(), self.fps, self.refined)
+        given = piece(performance(path, self.up, self.smpl, meta), self.longest, seed)
+        return unify(given, load_body(), self.fps, self.refined)
 
 
 def performance(path: Path, up: str, smpl: str | None, meta: Meta, moved: Interaction | None = None) -> Performance:

@@ -27,7 +27,7 @@ from synth.corpus.readers.amass import meta_of
 from synth.corpus.readers.folder import load_npy, need_folder, read_lines, split_ids, stems
 from synth.corpus.readers.texts import mirror_text
 from synth.corpus.source import Licence, Rejected
-from synth.corpus.unify import FPS, Performance, bone_drift, leg_length, middle_of_hips, unify
+from synth.corpus.unify import FPS, LONGEST, Performance, bone_drift, leg_length, middle_of_hips, piece, unify
 from synth.errors import BadFile, BadOption, Missing
 from synth.interaction import GENDERS, Interaction, Meta
 from synth.rotation import Array, axis_angle_to_matrix
@@ -52,6 +52,7 @@ class InterHuman:
         split: name of the list to read; "all" for every motion that is there.
         with_mirrored: add the mirror image of each motion, its captions mirrored word by word, as ``ID_swap``.
         smpl: an SMPL-H or SMPL model file for the lengths of the pickles' people.
+        longest: seconds; of a longer motion a piece of that length is taken, drawn by the seed.
         fps: of the motions made.
         refined: hold feet and floor with the optimiser.
     """
@@ -60,6 +61,7 @@ class InterHuman:
     split: str = "all"
     with_mirrored: bool = False
     smpl: str | None = None
+    longest: float = LONGEST
     fps: float = FPS
     refined: bool = True
     name: str = "interhuman"
@@ -100,7 +102,7 @@ class InterHuman:
         else:
             given = from_processed(processed, meta)
         body = load_body()
-        motion = unify(given, body, self.fps, self.refined)
+        motion = unify(piece(given, self.longest, seed), body, self.fps, self.refined)
         return motion if key == original else mirrored(motion, body)
 
 

@@ -21,7 +21,7 @@ from synth.corpus.readers.amass import meta_of
 from synth.corpus.readers.folder import captions_beside, inside, need_folder, walk
 from synth.corpus.retarget import retarget
 from synth.corpus.source import Licence, Rejected
-from synth.corpus.unify import FPS, MAX_SECONDS, MIN_SECONDS, examine
+from synth.corpus.unify import FPS, LONGEST, MIN_SECONDS, examine
 from synth.errors import BadFile, Missing
 from synth.interaction import Interaction
 
@@ -39,6 +39,7 @@ class CaptureFolder:
         bvh_unit: metres a length unit of .bvh files, which do not say (0.01: centimetres).
         bvh_skip: reference frames at the start of .bvh files.
         role: of the person.
+        longest: seconds; of a longer recording a piece of that length is taken, drawn by the seed.
         fps: of the motions made.
         refined: hold feet and floor with the optimiser.
     """
@@ -50,6 +51,7 @@ class CaptureFolder:
     bvh_unit: float = bvh.CENTIMETRE
     bvh_skip: int = 0
     role: str = "person"
+    longest: float = LONGEST
     fps: float = FPS
     refined: bool = True
 
@@ -62,14 +64,18 @@ class CaptureFolder:
         path = inside(Path(self.folder), key)
         captions = captions_beside(path)
         capture = self._read(path)
-        if not MIN_SECONDS <= capture.seconds <= MAX_SECONDS:
-            raise Rejected(f"{capture.seconds:.2f} s long; expected {MIN_SECONDS:g} to {MAX_SECONDS:g} s")
+        if capture.seconds < MIN_SECONDS:
+            raise Rejected(f"{capture.seconds:.2f} s long; expected {MIN_SECONDS:g} or more")
         body = load_body()
         size = _half_size(capture)
         if not 0.3 < size < 2.0:
             raise Rejected(f"a skeleton {2 * size:.3g} m high: is the unit of length right?")
-        motion = retarget(capture, body, fps=self.fps, refined=self.refined)
-        meta = meta_of(self.name, self.licence, key, captions, (self.role,))
+        start, end = 0.0, capture.seconds
+        if end > self.longest:
+            start = float(np.random.default_rng(seed).uniform(0, end - self.longest))
+            end = start + self.longest
+        motion = retarget(capture, body, fps=self.fps, window=(start, end), refined=self.refined)
+        meta = meta_of(self.name, self.licence, key, captions, (self.role,), start=round(start, 3))
         return examine(replace(motion, meta=replace(meta, body_model=body.name)), body, capture.fps)
 
     def _read(self, path: Path) -> Capture:
