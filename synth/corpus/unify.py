@@ -19,9 +19,11 @@ import numpy as np
 
 from synth.body import BodyModel
 from synth.corpus import retarget
-from synth.corpus.features.convert import assemble
+from synth.corpus.capture import interpolate
+from synth.corpus.features.convert import assemble, joints_of
 from synth.corpus.floor import floor_height, skin_of
 from synth.corpus.source import Rejected, Source
+from synth.corpus.together import Together, refine_together
 from synth.errors import CareSynthError
 from synth.interaction import Interaction, Meta
 from synth.motion import metrics
@@ -56,6 +58,7 @@ class Performance:
         path_of: "pelvis" or "hips": which of them.
         leg: length from hip to ankle of each person [P], or None where the skeleton is not known.
         own_floor: each person was put on the floor alone, so that heights between people mean nothing.
+        joints: the recorded joints [P, T, 22 or more, 3], where there are any: how people stand to each other.
         bone_drift: the largest change of a bone's length over time, where joints were recorded.
         meta: text, roles, labels, provenance; times in seconds.
     """
@@ -66,6 +69,7 @@ class Performance:
     path_of: str = "pelvis"
     leg: Array | None = None
     own_floor: bool = False
+    joints: Array | None = None
     bone_drift: float = 0.0
     meta: Meta = field(default_factory=Meta)
 
@@ -101,7 +105,8 @@ def piece(given: Performance, longest: float, seed: np.random.SeedSequence) -> P
     start = int(np.random.default_rng(seed).integers(frames - kept + 1))
     cut = slice(start, start + kept)
     meta = replace(given.meta, source={**given.meta.source, "start": round(start / given.fps, 3)})
-    return replace(given, rotations=given.rotations[:, cut], path=given.path[:, cut], meta=meta)
+    joints = None if given.joints is None else given.joints[:, cut]
+    return replace(given, rotations=given.rotations[:, cut], path=given.path[:, cut], joints=joints, meta=meta)
 
 
 def unify(given: Performance, body: BodyModel, fps: float = FPS, refined: bool = True) -> Interaction:
@@ -147,9 +152,25 @@ def unify(given: Performance, body: BodyModel, fps: float = FPS, refined: bool =
     motion = made()
     if not refined:
         return motion
-    for p in range(people):
-        turns[p], transl[p] = retarget.refine(body, np.zeros(10), turns[p], transl[p], fps)
+    wanted = Together.of(_to_each_other(given, motion, turns, body, scale)) if people > 1 else None
+    if wanted is None:
+        for p in range(people):
+            turns[p], transl[p] = retarget.refine(body, np.zeros(10), turns[p], transl[p], fps)
+        return made()
+    turns[:], transl[:] = refine_together(body, np.zeros((people, 10)), turns, transl, fps, wanted)
+    posed, _ = forward_kinematics(turns, rest[:, None], transl)
+    extra["apart"] = wanted.error(posed)
     return made()
+
+
+def _to_each_other(given: Performance, motion: Interaction, turns: Array, body: BodyModel, scale: float) -> Array:
+    """Joints [P, T, 22 or 24, 3] as they were recorded, at the motion's rate, scale and heading."""
+    if given.joints is None:
+        return joints_of(motion, body)
+    times = np.arange(given.joints.shape[1]) / given.fps
+    sampled = np.stack([interpolate(times, person, motion.times) for person in given.joints])
+    before = given.rotations[0, 0, 0]
+    return scale * sampled @ (turns[0, 0, 0] @ before.T).T
 
 
 def examine(

@@ -195,7 +195,7 @@ def from_processed(paths: Sequence[Path], meta: Meta) -> Performance:
         _are_rotations(path, motion)
         turns[p, :, 1:22] = local
         turns[p, :, 0], _ = calibrate(joints[p], local, rest)
-    return Performance(LAYOUT.fps, turns, middle_of_hips(joints), "hips", leg_length(joints),
+    return Performance(LAYOUT.fps, turns, middle_of_hips(joints), "hips", leg_length(joints), joints=joints,
                        bone_drift=bone_drift(joints), meta=meta)  # fmt: skip
 
 
