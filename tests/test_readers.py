@@ -21,8 +21,9 @@ from published import published_263, published_recovery
 from synth import taxonomy
 from synth.body import load_body
 from synth.body.smpl_file import read_pickle, write_smpl
-from synth.corpus.features.convert import joints_of
-from synth.corpus.features.posture import nearest_rotation
+from synth.corpus.features import intergen
+from synth.corpus.features.convert import joints_of, to_intergen
+from synth.corpus.features.posture import calibrate, nearest_rotation
 from synth.corpus.floor import fit_plane, level
 from synth.corpus.library import entry
 from synth.corpus.readers.amass import AmassFolder, read_index
@@ -34,9 +35,11 @@ from synth.corpus.readers.teton import TetonFolder, validator
 from synth.corpus.readers.tetoncheck import check
 from synth.corpus.readers.texts import mirror_text, read_captions, repair_mirrored
 from synth.corpus.source import Licence, Rejected, Source
-from synth.corpus.unify import Performance, leg_length, survey, unify
+from synth.corpus.unify import Performance, leg_length, middle_of_hips, piece, survey, unify
 from synth.errors import BadFile, BadOption, CareSynthError, Missing
 from synth.interaction import Interaction
+from synth.motion.proxies import proxies_of
+from synth.motion.quality import measure
 from synth.rotation import axis_angle_to_matrix, yaw_matrix
 from synth.skeleton import SMPL_MIRROR
 
@@ -524,6 +527,11 @@ def test_capture_folder(tmp_path: Path) -> None:
     assert json.loads(json.dumps(report.to_json()))["name"] == "mine"
     refused(replace(source, bvh_unit=1.0), "still.bvh", "is the unit of length right?")
     refused(replace(source, amc_fps=3000.0), "16_15.amc.xz", "s long")
+    skeleton = (tmp_path / "16.asf").read_text(encoding="latin-1")
+    write(tmp_path / "16.asf", re.sub(r"(?<=axis )XYZ", "XYQ", skeleton, count=1))
+    refused(source, "16_16.amc", "root axis", "found XYQ")
+    write(tmp_path / "bad.bvh", still.replace("CHANNELS 3 Zrotation Yrotation Xrotation", "CHANNELS", 1))
+    refused(source, "bad.bvh", "CHANNELS n with n channel names")
     (tmp_path / "16.asf").unlink()
     refused(source, "16_15.amc.xz", "skeleton", ".asf beside")
     refused(source, "none.bvh", "none.bvh")
@@ -614,6 +622,54 @@ def test_unify_rejects_with_the_reason(body) -> None:
     ):
         with pytest.raises(Rejected, match=re.escape(words)):
             unify(replace(good, **changed), body, refined=False)
+
+
+def test_people_who_hold_each_other_still_do_on_our_body(body) -> None:
+    """The carer's hands end within 3 cm of where they held a patient of another size, and no foot slides for it."""
+    motion = entry("help_up_from_chair_01").load().window(2.5, 6.5)
+    joints = joints_of(motion, body)
+    given = given_of(
+        motion, path_of="hips", path=middle_of_hips(joints), leg=leg_length(joints), joints=joints, meta=motion.meta
+    )
+    made = unify(given, body)
+    proxies = [proxies_of(body, shape) for shape in made.betas]
+    found, before = measure(made, proxies), measure(unify(given, body, refined=False), proxies)
+    assert found["contact_mean"] < 0.02 < 0.05 < before["contact_mean"]
+    assert found["contact_max"] < 0.03
+    assert found["partner_depth"] < 0.02
+    assert made.meta.quality["skate"] < 0.05
+
+
+def test_262_of_strangers_becomes_a_pair_on_one_floor(body) -> None:
+    """InterGen's layout puts each person on the floor alone; what it says is brought onto our body all the same."""
+    motion = entry("assist_walking_02").load()
+    joints, local = intergen.decode(to_intergen(motion, body))
+    turns = np.broadcast_to(np.eye(3), (*joints.shape[:2], 24, 3, 3)).copy()
+    rest = body.rest_joints(np.zeros(10)).astype(float)
+    for p in range(2):
+        turns[p, :, 0], _ = calibrate(joints[p], local[p], rest)
+    turns[:, :, 1:22] = local
+    given = Performance(30.0, turns, middle_of_hips(joints), "hips", leg_length(joints), own_floor=True, joints=joints)
+    made = unify(given, body, refined=False)
+    gap, wanted = (
+        np.linalg.norm(p[0, :, 0] - p[1, :, 0], axis=-1) for p in (joints_of(made, body), joints_of(motion, body))
+    )
+    frames = min(len(gap), len(wanted))
+    assert np.abs(gap[:frames] - made.meta.quality["scale"] * wanted[:frames]).max() < 0.03
+    assert made.meta.quality["below"] < 0.01
+
+
+def test_pieces_of_long_recordings_are_drawn_by_the_seed(body) -> None:
+    motion = entry("walk_wander_01").load()
+    given = given_of(motion, joints=joints_of(motion, body)[..., :22, :])
+    one, same, other = (piece(given, 3.0, np.random.SeedSequence(n)) for n in (1, 1, 2))
+    assert one.path.shape[1] == one.joints.shape[1] == 60
+    assert one.meta.source == same.meta.source != other.meta.source
+    start = round(one.meta.source["start"] * 20)
+    np.testing.assert_array_equal(one.path, given.path[:, start : start + 60])
+    assert piece(given, 20.0, np.random.SeedSequence(1)) is given
+    with pytest.raises(Rejected, match=re.escape("expected 0.5 to 30 s")):
+        unify(replace(given, fps=0.2 * given.fps), body, refined=False)
 
 
 def test_survey_lists_what_it_leaves_out(humanml3d: Path, tmp_path: Path) -> None:
