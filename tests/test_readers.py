@@ -40,7 +40,7 @@ from synth.errors import BadFile, BadOption, CareSynthError, Missing
 from synth.interaction import Interaction
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import measure
-from synth.rotation import axis_angle_to_matrix, yaw_matrix
+from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
 from synth.skeleton import SMPL_MIRROR
 
 DATA = Path(__file__).parent / "data"
@@ -460,6 +460,17 @@ def test_damaged_and_hostile_interhuman(interhuman: Path, tmp_path: Path) -> Non
     damage(("person2", "a dictionary"), person2=None)
     damage(("different lengths",), person2={k: v[:-4] if isinstance(v, np.ndarray) and len(v) > 20 else v
                                             for k, v in good["person2"].items()})  # fmt: skip
+    lying = {
+        name: person
+        | {
+            "trans": person["trans"] @ Y_UP.T,
+            "root_orient": matrix_to_axis_angle(Y_UP @ axis_angle_to_matrix(person["root_orient"])),
+        }
+        for name, person in good.items()
+        if name in ("person1", "person2")
+    }
+    path.write_bytes(pickle.dumps(good | lying))
+    refused(source, "3", "is the file y up?")
     path.write_bytes(b"\x80\x05oops")
     refused(source, "3", "3.pkl", "nothing was run")
     path.write_bytes(pickle.dumps(good)[:-900])
@@ -789,14 +800,14 @@ NOTE = "people.0.annotations.0."
 @pytest.mark.parametrize(
     ("path", "new", "words"),
     [
-        ("fps", KeyError, ("file", "fps")),
+        ("fps", KeyError, ("json: fps: found nothing",)),
         ("fps", 0, ("fps", "found 0")),
         ("fps", 25.0, ("fps", "about 10.1")),
-        ("frames", 2.5, ("frames", "integer")),
+        ("frames", 2.5, ("frames", "a whole number")),
         ("times", [0.0, 0.2, 0.1], ("times[2]", "increasing")),
         ("times", [0.0], ("times", "3, one a frame")),
-        ("colour", "grey", ("file", "colour")),
-        ("people.0.class", "nurse", ("people[0].class", "nurse")),
+        ("colour", "grey", ("colour: found grey", "no such field; known are camera")),
+        ("people.0.class", "nurse", ("people[0].class: found nurse; expected one of person, staff, patient",)),
         ("people.1.id", 1, ("people[1].id", "another number")),
         (NOTE + "frame", 3, ("people[0].annotations[0].frame", "from 0 to 2")),
         ("people.0.annotations.1.frame", 0, ("annotations[1].frame", "increasing")),
@@ -808,7 +819,7 @@ NOTE = "people.0.annotations.0."
         (NOTE + "center", [1.0, 2.0], ("annotations[0].center", "a point in the box")),
         (NOTE + "keypoints", [0.5] * 51, ("keypoints[2]", "visibility, not a confidence")),
         (NOTE + "keypoints", [900, 900, 2] * 17, ("keypoints", "17 of 17 far from the box")),
-        (NOTE + "keypoints", [1, 2, 2], ("annotations[0].keypoints", "51")),
+        (NOTE + "keypoints", [1, 2, 2], ("annotations[0].keypoints: found 3 items; expected at least 51 items",)),
         (NOTE + "action", "sleeping", ("annotations[0].action", "sleeping")),
         ("key_frames.0.frame", 7, ("key_frames[0].frame", "below 3")),
         ("key_frames.0.mask", "masks/none.png", ("masks/none.png", "the mask of key frame 0")),

@@ -22,6 +22,7 @@ from synth.corpus.source import Licence, Rejected
 from synth.corpus.unify import FPS, LONGEST, Performance, leg_length, piece, unify
 from synth.errors import BadFile, BadOption, Missing
 from synth.interaction import Interaction, Meta, from_amass
+from synth.rotation import Array
 
 AMASS_LICENCE = Licence(
     "AMASS licence (non-commercial research; https://amass.is.tue.mpg.de/license.html)",
@@ -48,8 +49,8 @@ class AmassFolder:
     Attributes:
         folder: with npz anywhere below it.
         up: vertical axis of the files, "z" as in AMASS or "y".
-        smpl: the SMPL or SMPL-H model the files were made with, for its joints; without it the length of the legs is
-            judged from the steps.
+        smpl: a SMPL model file (24 joints), for the lengths of the people; without it those of the legs are judged
+            from the steps.
         name, licence: of the source.
         role: of the person, "person", "patient" or "staff".
         longest: seconds; of a longer recording a piece of that length is taken, drawn by the seed.
@@ -102,12 +103,17 @@ def performance(path: Path, up: str, smpl: str | None, meta: Meta, moved: Intera
         # transl is added after posing, so the pelvis turns with the world and J0 with it.
         turns[:, :, 0] = Z_UP_FROM_Y_UP @ turns[:, :, 0]
         pelvis = pelvis @ Z_UP_FROM_Y_UP.T
-    spine = turns[0, :, 0, :, 1]  # where the body's up points
-    if np.abs(spine[:, 1]).mean() > 0.9 and np.abs(spine[:, 2]).max() < 0.5 and np.ptp(pelvis[0, :, 1]) < 0.6:
-        other = {"y": "z", "z": "y"}[up]
-        raise Rejected(f"the body stands along the y axis all the time: is the file {other} up?")
+    refuse_lying(turns, pelvis, {"y": "z", "z": "y"}[up])
     meta = replace(meta, genders=motion.meta.genders)
     return Performance(motion.fps, turns, pelvis, leg=None if rest is None else leg_length(rest[:, None]), meta=meta)
+
+
+def refuse_lying(turns: Array, pelvis: Array, other: str) -> None:
+    """Raise Rejected where people [P, T] stand along the y axis all the time: a file whose vertical axis is another."""
+    spine = turns[:, :, 0, :, 1]  # where the body's up points
+    along = (np.abs(spine[..., 1]).mean(1) > 0.9) & (np.abs(spine[..., 2]).max(1) < 0.5)
+    if (along & (np.ptp(pelvis[..., 1], axis=1) < 0.6)).all():
+        raise Rejected(f"the body stands along the y axis all the time: is the file {other} up?")
 
 
 @lru_cache(maxsize=4)

@@ -23,7 +23,7 @@ from synth.corpus.care import mirrored
 from synth.corpus.features.intergen import decode_interhuman
 from synth.corpus.features.layout import INTERHUMAN as LAYOUT
 from synth.corpus.features.posture import calibrate
-from synth.corpus.readers.amass import meta_of
+from synth.corpus.readers.amass import meta_of, refuse_lying
 from synth.corpus.readers.folder import load_npy, need_folder, read_lines, split_ids, stems
 from synth.corpus.readers.texts import mirror_text
 from synth.corpus.source import Licence, Rejected
@@ -51,7 +51,7 @@ class InterHuman:
         folder: see above.
         split: name of the list to read; "all" for every motion that is there.
         with_mirrored: add the mirror image of each motion, its captions mirrored word by word, as ``ID_swap``.
-        smpl: an SMPL-H or SMPL model file for the lengths of the pickles' people.
+        smpl: a SMPL model file (24 joints) for the lengths of the pickles' people.
         longest: seconds; of a longer motion a piece of that length is taken, drawn by the seed.
         fps: of the motions made.
         refined: hold feet and floor with the optimiser.
@@ -121,7 +121,7 @@ def from_pickle(path: Path, smpl: str | None, meta: Meta) -> Performance:
 
     Raises:
         BadFile: damaged, hostile, or a field is missing or of another shape.
-        Rejected: the people have different lengths.
+        Rejected: the people have different lengths, or the file is y up.
     """
     content = read_pickle(path, "InterHuman")
     rate = content.get("mocap_framerate")
@@ -142,6 +142,7 @@ def from_pickle(path: Path, smpl: str | None, meta: Meta) -> Performance:
         pose = np.concatenate([person["root_orient"], person["pose_body"]], -1)
         turns[p, :, :22] = axis_angle_to_matrix(pose.reshape(-1, 22, 3))
     pelvis = np.stack([person["trans"] + start[p] for p, person in enumerate(people)])
+    refuse_lying(turns, pelvis, "y")
     meta = replace(meta, genders=tuple(str(person["gender"]) for person in people))
     return Performance(float(rate), turns, pelvis, leg=leg, meta=meta)
 

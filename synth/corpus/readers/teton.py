@@ -235,8 +235,7 @@ def faults(value: Any) -> Iterator[Fault]:
     try:
         validator()(value)
     except fastjsonschema.JsonSchemaValueException as error:
-        field = str(error.name).removeprefix("data").lstrip(".") or "file"
-        yield field, error.value, str(error.message).removeprefix(f"{error.name} ")
+        yield _in_words(error)
         return
     yield from _time_faults(value)
     ids = [person["id"] for person in value["people"]]
@@ -262,6 +261,41 @@ def faults(value: Any) -> Iterator[Fault]:
                 yield f"{at}.regions[{number}]", region, "a person's number for class person, and for no other"
             elif region.get("person", ids[0] if ids else 0) not in [*ids, 0]:
                 yield f"{at}.regions[{number}].person", region["person"], f"one of the people {ids}"
+
+
+_TYPES = {"integer": "a whole number", "number": "a number", "string": "text", "array": "a list",
+          "object": "an object", "null": "null", "boolean": "true or false"}  # fmt: skip
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "below"}
+
+
+def _in_words(error: fastjsonschema.JsonSchemaValueException) -> Fault:
+    """A broken rule of the schema as field, what was found, what is expected."""
+    field = str(error.name).removeprefix("data").lstrip(".")
+    rule, wanted, found = error.rule, error.rule_definition, error.value
+    meaning = (error.definition or {}).get("description")
+    if rule == "required":
+        missing = sorted(set(wanted) - set(found))[0]
+        return f"{field}.{missing}".lstrip("."), "nothing", "this field; docs/teton-format.md says what it means"
+    if rule == "additionalProperties":
+        known = sorted(error.definition["properties"])
+        other = sorted(set(found) - set(known))[0]
+        return f"{field}.{other}".lstrip("."), found[other], f"no such field; known are {', '.join(known)}"
+    if rule == "enum":
+        expected = "one of " + ", ".join("null" if word is None else str(word) for word in wanted)
+    elif rule == "type":
+        expected = " or ".join(_TYPES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
+    elif rule in ("minItems", "maxItems"):
+        expected = f"{_BOUNDS[rule.replace('Items', 'imum')]} {wanted} items"
+        found = f"{len(found)} items"
+    elif rule in _BOUNDS:
+        expected = f"{_BOUNDS[rule]} {wanted:g}"
+    elif rule == "const":
+        expected = str(wanted)
+    else:
+        expected = meaning or str(error.message)
+    if meaning and meaning != expected:
+        expected += f": {meaning}"
+    return field or "file", found, expected
 
 
 def _time_faults(value: Mapping[str, Any]) -> Iterator[Fault]:

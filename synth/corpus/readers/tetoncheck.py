@@ -132,7 +132,8 @@ def _mask_problems(tracks: Tracks2D, opened: bool) -> Iterator[CareSynthError]:
             size = f"{pixels.shape[1]} x {pixels.shape[0]}"
             yield BadFile(item.mask, "size", size, f"{tracks.width} x {tracks.height}, as the frame")
             continue
-        unknown = sorted(set(np.unique(pixels).tolist()) - {0} - {region.value for region in item.regions})
+        found = set(np.flatnonzero(np.bincount(pixels.ravel())).tolist())
+        unknown = sorted(found - {0} - {region.value for region in item.regions})
         if unknown:
             yield BadFile(item.mask, "values", unknown, "only 0 and values that regions of the key frame list")
         for region in item.regions:
