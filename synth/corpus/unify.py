@@ -10,6 +10,7 @@ them, the feet are put on the floor again and held where they stand by the traje
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from synth.corpus.features.convert import assemble, joints_of
 from synth.corpus.floor import floor_height, skin_of
 from synth.corpus.source import Rejected, Source
 from synth.corpus.together import Together, refine_together
-from synth.errors import CareSynthError
+from synth.errors import BadFile, CareSynthError
 from synth.interaction import Interaction, Meta
 from synth.motion import metrics
 from synth.rotation import Array
@@ -39,10 +40,12 @@ LIMITS = {
     "fastest": 15.0,  # a joint's speed, m/s: a boxer's fist is at 10
     "jump": 150.0,  # the pelvis's acceleration, m/s2: a hard landing is at 60
     "bone_drift": 0.03,  # change of a bone's length in the source
-    "skate": 0.35,  # mean speed of the slowest foot point on the floor, m/s: treadmills, wrong frame rates
+    "skate": 0.35,  # mean speed of the slowest foot point on the floor, m/s, and `RUNNING` times the pelvis's
     "below": 0.08,  # skin below the floor
     "floating": 0.5,  # share of the time with nobody within 15 cm of the floor (one of two may lie in bed)
 }
+RUNNING = 0.5  # a runner's foot hardly rests between two frames; on a treadmill or on ice it moves as fast as they
+UNREFINED = 2.0  # times as deep below the floor may be what the optimiser lifts later
 SPEEDY = ("fastest", "jump", "skate")
 _LEGS = (("hip", "knee"), ("knee", "ankle"))
 
@@ -144,12 +147,12 @@ def unify(given: Performance, body: BodyModel, fps: float = FPS, refined: bool =
     turns, transl = _at_origin(turns, transl, rest)
     extra = {"bone_drift": given.bone_drift, "scale": scale}
 
-    def made() -> Interaction:
+    def made(deeper: float = 1.0) -> Interaction:
         pelvis = transl + rest[:, None, 0]
         moved = assemble(fps, turns, pelvis, rest, np.zeros((people, 10)), body.name, raw.meta)
-        return examine(moved, body, given.fps, extra)
+        return examine(moved, body, given.fps, extra, deeper)
 
-    motion = made()
+    motion = made(UNREFINED if refined else 1.0)
     if not refined:
         return motion
     wanted = Together.of(_to_each_other(given, motion, turns, body, scale)) if people > 1 else None
@@ -174,14 +177,24 @@ def _to_each_other(given: Performance, motion: Interaction, turns: Array, body: 
 
 
 def examine(
-    motion: Interaction, body: BodyModel, source_fps: float, extra: dict[str, float] | None = None
+    motion: Interaction,
+    body: BodyModel,
+    source_fps: float,
+    extra: dict[str, float] | None = None,
+    deeper: float = 1.0,
 ) -> Interaction:
-    """The motion with its figures (and ``extra`` ones) as ``meta.quality``. Raises Rejected for one beyond `LIMITS`."""
+    """The motion with its figures (and ``extra`` ones) as ``meta.quality``. Raises Rejected for one beyond `LIMITS`.
+
+    Args:
+        source_fps: of the recording, for the message.
+        deeper: factor on how far the skin may be below the floor.
+    """
     figures = _figures(motion, body) | (extra or {})
-    for name, limit in LIMITS.items():
+    limits = LIMITS | {"skate": LIMITS["skate"] + RUNNING * figures["speed"], "below": LIMITS["below"] * deeper}
+    for name, limit in limits.items():
         if figures.get(name, 0.0) > limit:
             hint = f": is the frame rate {source_fps:g} right?" if name in SPEEDY else ""
-            raise Rejected(f"{name} {figures[name]:.3g} > {limit:g}{hint}")
+            raise Rejected(f"{name} {figures[name]:.3g} > {limit:.3g}{hint}")
     quality = {name: round(value, 4) for name, value in sorted(figures.items())}
     return replace(motion, meta=replace(motion.meta, quality=quality)).validate()
 
@@ -256,6 +269,7 @@ def _figures(motion: Interaction, body: BodyModel) -> dict[str, float]:
     return {
         "fastest": float(step.max(initial=0.0)),
         "jump": float(kick.max(initial=0.0)),
+        "speed": max(metrics.speed(person, fps) for person in joints),
         "skate": max(metrics.foot_slide(person, fps) for person in joints),
         "below": float(max(0.0, -np.percentile(lowest, 2, axis=1).min())),
         "floating": float((lowest > 0.15).mean(1).min()),
@@ -271,6 +285,7 @@ class SourceReport:
         name: of the source.
         items: how many were tried; kept: how many came through; seconds: of those, times people.
         rejected: key and reason of each other item, in order.
+        reasons: how often each kind of reason was given, the most frequent first.
         figures: for each figure of quality its median, 95th percentile and maximum over the kept items.
     """
 
@@ -279,12 +294,8 @@ class SourceReport:
     kept: int
     seconds: float
     rejected: tuple[tuple[str, str], ...]
+    reasons: dict[str, int]
     figures: dict[str, tuple[float, float, float]]
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        """How often each kind of reason was given (its first word), the most frequent first."""
-        return dict(Counter(reason.split(" ", 1)[0].rstrip(":") for _, reason in self.rejected).most_common())
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -302,12 +313,14 @@ def survey(source: Source, seed: int = 0, keys: Sequence[str] | None = None) -> 
     """Make every item (or those of ``keys``) once, keep none in memory, and report. Nothing is left out silently."""
     chosen = list(source.keys() if keys is None else keys)
     seconds, rejected = 0.0, []
+    kinds: Counter[str] = Counter()
     figures: dict[str, list[float]] = {}
     for key, child in zip(chosen, np.random.SeedSequence(seed).spawn(len(chosen)), strict=True):
         try:
             motion = source.make(key, child)
         except CareSynthError as error:
             rejected.append((key, str(error)))
+            kinds[_kind(error)] += 1
             continue
         seconds += motion.seconds * motion.people
         for name, value in motion.meta.quality.items():
@@ -319,11 +332,21 @@ def survey(source: Source, seed: int = 0, keys: Sequence[str] | None = None) -> 
         kept=len(chosen) - len(rejected),
         seconds=seconds,
         rejected=tuple(rejected),
+        reasons=dict(kinds.most_common()),
         figures={
             name: (float(np.median(values)), float(np.percentile(values, 95)), float(np.max(values)))
             for name, values in sorted(figures.items())
         },
     )
+
+
+def _kind(error: CareSynthError) -> str:
+    """A reason without its numbers."""
+    if isinstance(error, BadFile):
+        return f"damaged file: {re.sub(r'[0-9]+', 'n', error.field)}"
+    if isinstance(error, Rejected):
+        return re.split(r"[0-9:>(]", str(error), maxsplit=1)[0].strip()[:60]
+    return type(error).__name__
 
 
 __all__ = [

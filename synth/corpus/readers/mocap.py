@@ -3,7 +3,7 @@
     CaptureFolder("my_mocap", name="my_mocap", licence=Licence("CC-BY-4.0", True, "..."))
 
 Skeletons must be ones that `synth.corpus.anatomy` knows. Captions are the lines of a .txt of the same name beside each
-file. An .amc takes the .asf of its own name, of its name up to the first "_" (CMU), or the only one in its folder.
+file. An .amc takes the .asf whose name its own begins with (16.asf for 16_15.amc), or the only one in its folder.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class CaptureFolder:
             raise Rejected(f"{capture.seconds:.2f} s long; expected {MIN_SECONDS:g} or more")
         body = load_body()
         size = _half_size(capture)
-        if not 0.3 < size < 2.0:
-            raise Rejected(f"a skeleton {2 * size:.3g} m high: is the unit of length right?")
+        if not 0.2 < size < 2.0:
+            raise Rejected(f"a skeleton {2 * size:.3g} m across: is the unit of length right?")
         start, end = 0.0, capture.seconds
         if end > self.longest:
             start = float(np.random.default_rng(seed).uniform(0, end - self.longest))
@@ -89,15 +89,15 @@ def skeleton_of(amc: Path) -> Path:
     if not amc.is_file():
         raise BadFile(amc, "file", "nothing", "a motion capture file")
     stem = amc.name.split(".")[0]
-    for name in (stem, stem.split("_")[0]):
-        if (amc.parent / f"{name}.asf").is_file():
-            return amc.parent / f"{name}.asf"
-    others = sorted(path for path in amc.parent.iterdir() if path.suffix.lower() == ".asf")
-    if len(others) == 1:
-        return others[0]
+    skeletons = sorted(path for path in amc.parent.iterdir() if path.suffix.lower() == ".asf")
+    own = [path for path in skeletons if stem == path.stem or stem.startswith(f"{path.stem}_")]
+    if own:
+        return max(own, key=lambda path: len(path.stem))
+    if len(skeletons) == 1:
+        return skeletons[0]
     raise Missing(f"the skeleton {amc.parent / stem}.asf", "put the .asf beside its .amc files")
 
 
 def _half_size(capture: Capture) -> float:
-    """Half the extent of the zero pose, metres: about a leg's length."""
-    return float(np.ptp(capture.rest, axis=0).max()) / 2
+    """Half the largest extent of the body in the first frame, metres: about a leg's length."""
+    return float(np.ptp(capture.positions[0], axis=0).max()) / 2
