@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,12 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
         np.savez_compressed(handle, **{name: np.asarray(arrays[name]) for name in sorted(arrays)})
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read every array of an npz without ever unpickling.
+def read_npz(path: str | os.PathLike[str], only: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Read the arrays of an npz without ever unpickling.
+
+    Args:
+        path: the file.
+        only: names of the arrays to read; the others are not touched, whatever they hold. All by default.
 
     Raises:
         BadFile: not an npz, damaged, an array holds Python objects, or is implausibly large.
@@ -96,7 +100,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
                 if member.file_size > ARRAY_LIMIT:
                     raise BadFile(path, member.filename, f"{member.file_size} bytes", f"at most {ARRAY_LIMIT} bytes")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files if only is None or name in only}
     except BadFile:
         raise
     except OSError as error:

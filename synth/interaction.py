@@ -279,8 +279,10 @@ def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:
     Raises:
         BadFile: damaged, or ``poses``, ``trans`` or ``mocap_framerate`` is missing or has another shape.
     """
-    arrays = read_npz(path)
-    rate = next((arrays[key] for key in ("mocap_framerate", "mocap_frame_rate") if key in arrays), None)
+    rates = ("mocap_framerate", "mocap_frame_rate")
+    # Later releases hold Python objects in arrays that nobody needs here (marker labels).
+    arrays = read_npz(path, only=(*rates, "poses", "trans", "betas", "gender"))
+    rate = next((arrays[key] for key in rates if key in arrays), None)
     if rate is None or rate.shape != () or rate.dtype.kind not in "iuf":
         raise BadFile(path, "mocap_framerate", "nothing" if rate is None else rate.shape, "one number")
     poses, trans = (arrays.get(key) for key in ("poses", "trans"))
@@ -294,7 +296,8 @@ def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:
     betas = np.zeros((1, BETAS), np.float32)
     given = np.ravel(arrays.get("betas", np.zeros(0)))[:BETAS]
     betas[0, : len(given)] = given
-    gender = str(arrays["gender"]) if "gender" in arrays and arrays["gender"].dtype.kind == "U" else "neutral"
+    named = arrays["gender"] if "gender" in arrays else np.array("neutral")
+    gender = str(named.astype("U")) if named.shape == () and named.dtype.kind in "US" else "neutral"
     return Interaction(
         fps=float(rate),
         transl=trans[None].astype(np.float32),

@@ -74,6 +74,25 @@ def _reconstruct_array(kind: Any, shape: Any, dtype: Any) -> NDArray[Any]:
     return np.ndarray.__new__(np.ndarray, (0,), "b")
 
 
+def _plain_dtype(dtype: Any) -> np.dtype[Any]:
+    if not isinstance(dtype, np.dtype) or dtype.hasobject:
+        raise pickle.UnpicklingError(f"numbers of type {dtype!r}")
+    return dtype
+
+
+def _scalar(dtype: Any, data: Any = b"") -> Any:
+    """NumPy's helper for a single number."""
+    kind, raw = _plain_dtype(dtype), data.encode("latin1") if isinstance(data, str) else bytes(data)
+    if kind.itemsize == 0 or len(raw) != kind.itemsize:
+        raise pickle.UnpicklingError(f"{len(raw)} bytes for a number of {kind.itemsize}")
+    return np.frombuffer(raw, kind)[0]
+
+
+def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
+    """NumPy's helper for arrays in pickles of protocol 5."""
+    return np.frombuffer(data, _plain_dtype(dtype)).reshape(shape, order=order)
+
+
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError("an unexpected use of codecs.encode")
@@ -91,6 +110,10 @@ class SafeUnpickler(pickle.Unpickler):
         """
         if module in _NUMPY_MULTIARRAY and name == "_reconstruct":
             return _reconstruct_array
+        if module in _NUMPY_MULTIARRAY and name == "scalar":
+            return _scalar
+        if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
+            return _from_buffer
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
         if module.startswith("chumpy.") and name.isidentifier():
@@ -112,7 +135,7 @@ def load_smpl(path: str | PathLike[str]) -> BodyModel:
     Raises:
         BadFile: missing, damaged, hostile, or not a SMPL model.
     """
-    fields = _read_pickle(path) if Path(path).suffix.lower() == ".pkl" else dict(read_npz(path))
+    fields = read_pickle(path) if Path(path).suffix.lower() == ".pkl" else dict(read_npz(path))
     for name in _FIELDS:
         if name not in fields:
             raise BadFile(path, name, "nothing", "a SMPL model's array of that name")
@@ -189,7 +212,16 @@ def guess_landmarks(template: NDArray[Any], regressor: NDArray[Any]) -> dict[str
             "left_ear": nearest(0.5, 0.45, 0), "right_ear": nearest(-0.5, 0.45, 0)}  # fmt: skip
 
 
-def _read_pickle(path: str | PathLike[str]) -> dict[str, Any]:
+def read_pickle(path: str | PathLike[str], what: str = "SMPL") -> dict[str, Any]:
+    """The dictionary that a user's pickle holds: plain values, NumPy arrays and inert stubs; nothing of it is run.
+
+    Args:
+        path: the file.
+        what: the kind of file it should be, for the messages.
+
+    Raises:
+        BadFile: unreadable, damaged, asks for anything beyond that, or holds something else than a dictionary.
+    """
     try:
         if Path(path).stat().st_size > FILE_LIMIT:
             raise BadFile(path, "file", f"{Path(path).stat().st_size} bytes", f"at most {FILE_LIMIT} bytes")
@@ -198,13 +230,14 @@ def _read_pickle(path: str | PathLike[str]) -> dict[str, Any]:
     except BadFile:
         raise
     except OSError as error:
-        raise BadFile(path, "file", error.strerror or str(error), "a readable SMPL file") from None
+        raise BadFile(path, "file", error.strerror or str(error), f"a readable {what} file") from None
     except pickle.UnpicklingError as error:
-        raise BadFile(path, "file", str(error), "a SMPL pickle, which holds arrays only; nothing was run") from None
+        expected = f"a {what} pickle, which holds arrays only; nothing was run"
+        raise BadFile(path, "file", str(error), expected) from None
     except (Exception, RecursionError, MemoryError) as error:  # damaged pickles raise nearly anything
-        raise BadFile(path, "file", f"{type(error).__name__}: {error}", "an undamaged SMPL pickle") from None
+        raise BadFile(path, "file", f"{type(error).__name__}: {error}", f"an undamaged {what} pickle") from None
     if not isinstance(content, dict):
-        raise BadFile(path, "file", type(content).__name__, "a SMPL pickle, which holds one dictionary")
+        raise BadFile(path, "file", type(content).__name__, f"a {what} pickle, which holds one dictionary")
     return {str(key): value for key, value in content.items()}
 
 

@@ -85,7 +85,9 @@ def read_asf(path: str | Path) -> Skeleton:
     if sorted(root_order) != ["rx", "ry", "rz", "tx", "ty", "tz"]:
         raise BadFile(path, "root order", " ".join(root_order), "TX TY TZ RX RY RZ in some order")
     line, orientation = root.get("orientation", (0, ["0", "0", "0"]))
-    order = root.get("axis", (0, ["XYZ"]))[1][0]
+    order = "".join(root.get("axis", (0, ["XYZ"]))[1][:1]).upper()
+    if sorted(order) != ["X", "Y", "Z"]:
+        raise BadFile(path, "root axis", order, "an axis order such as XYZ")
     frame = _turn(order, np.array(numbers(orientation, path, line, 3)) * scale)
     bones = {"root": Bone("root", np.zeros(3), frame, order, DOFS)}
 

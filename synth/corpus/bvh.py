@@ -110,7 +110,7 @@ def _hierarchy(lines: list[tuple[int, list[str]]], path: str | Path) -> tuple[li
             joint = joints[stack[-1]]
             joint.channels = tuple(words[2:])
             known = all(c[1:] in ("rotation", "position") and c[0] in "XYZ" for c in joint.channels)
-            if not known or words[1] != str(len(joint.channels)):
+            if not known or words[1:2] != [str(len(joint.channels))]:
                 raise BadFile(path, f"line {number}", " ".join(words)[:80], "CHANNELS n with n channel names")
             joint.first, column = column, column + len(joint.channels)
         else:

@@ -17,12 +17,13 @@ from synth.corpus.capture import Capture
 from synth.errors import BadOption
 from synth.interaction import Interaction, Meta, single
 from synth.motion import terms
-from synth.motion.fit import Prior, Problem, State, fit
+from synth.motion.fit import Prior, Problem, State, Term, fit
 from synth.skeleton import facing_yaw, transform_root
 
 LIBRARY_FPS = 20.0
 # Corrections are small and may change within a step: a foot lands and leaves in a quarter of a second.
 PRIOR = Prior(rotation=0.15, translation=0.1, seconds=0.25, joints={10: 4.0, 11: 4.0})  # toes bend as they must
+LIMITS = terms.JointLimits(sigma=0.2, soften=0.3)  # only what no joint can do: the posture was performed
 
 
 def stand(capture: Capture, body: BodyModel, betas: np.ndarray, rotmats: np.ndarray, transl: np.ndarray) -> np.ndarray:
@@ -101,9 +102,25 @@ def refine(
 
     Args and result: rotmats [T, 24, 3, 3] and transl [T, 3] of one person over the floor z = 0.
     """
+    problem = Problem(
+        rest_joints=torch.from_numpy(body.rest_joints(betas).astype(np.float32))[None],
+        transl=torch.from_numpy(transl.astype(np.float32))[None],
+        rotmats=torch.from_numpy(rotmats.astype(np.float32))[None],
+        fps=fps,
+        terms=(*floor_terms(body, betas, rotmats, transl, fps), LIMITS),
+        prior=PRIOR,
+    )
+    moved, turned, _ = fit(problem, steps=steps)
+    return turned[0].double().numpy(), moved[0].double().numpy()
+
+
+def floor_terms(
+    body: BodyModel, betas: np.ndarray, rotmats: np.ndarray, transl: np.ndarray, fps: float, person: int = 0
+) -> tuple[Term, ...]:
+    """What one of the people of a problem owes the floor: standing soles keep their place, nothing is below it."""
     planting = ground.plant(body, betas, rotmats, transl, fps)
     soles = terms.Points(
-        torch.zeros(4, dtype=torch.long),
+        torch.full((4,), person, dtype=torch.long),
         torch.from_numpy(planting.joints),
         torch.from_numpy(planting.offsets.astype(np.float32)),
     )
@@ -112,27 +129,18 @@ def refine(
         np.concatenate([ids, planting.joints]),
         np.concatenate([offsets, planting.offsets.astype(np.float32)]),
     )
-    surface = terms.Points(torch.zeros(len(ids), dtype=torch.long), torch.from_numpy(ids), torch.from_numpy(offsets))
-    problem = Problem(
-        rest_joints=torch.from_numpy(body.rest_joints(betas).astype(np.float32))[None],
-        transl=torch.from_numpy(transl.astype(np.float32))[None],
-        rotmats=torch.from_numpy(rotmats.astype(np.float32))[None],
-        fps=fps,
-        terms=(
-            terms.FootLock(
-                soles,
-                torch.from_numpy(planting.anchor.astype(np.float32)),
-                torch.from_numpy(planting.planted.astype(np.float32)),
-            ),
-            terms.Floor(soles),
-            terms.Floor(surface, sigma=0.006, name="floor_body"),
-            Carried(surface, torch.ones(len(transl))),
-            terms.JointLimits(sigma=0.2, soften=0.3),  # only what no joint can do: the posture was performed
+    owner = torch.full((len(ids),), person, dtype=torch.long)
+    surface = terms.Points(owner, torch.from_numpy(ids), torch.from_numpy(offsets))
+    return (
+        terms.FootLock(
+            soles,
+            torch.from_numpy(planting.anchor.astype(np.float32)),
+            torch.from_numpy(planting.planted.astype(np.float32)),
         ),
-        prior=PRIOR,
+        terms.Floor(soles),
+        terms.Floor(surface, sigma=0.006, name="floor_body"),
+        Carried(surface, torch.ones(len(transl))),
     )
-    moved, turned, _ = fit(problem, steps=steps)
-    return turned[0].double().numpy(), moved[0].double().numpy()
 
 
 def surface_points(body: BodyModel, betas: np.ndarray, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
