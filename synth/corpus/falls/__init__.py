@@ -1,0 +1,11 @@
+"""Falls by physics: a MuJoCo body made from ours, thrown off balance out of captured movement.
+
+source = FallSource(per_strategy=10)
+motion = source.make("trip_forward_003", seed)
+"""
+
+from __future__ import annotations
+
+from synth.corpus.falls.source import STRATEGIES, FallSource, make_fall
+
+__all__ = ["STRATEGIES", "FallSource", "make_fall"]

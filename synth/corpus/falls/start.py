@@ -8,8 +8,8 @@ import numpy as np
 
 from synth.body import BodyModel
 from synth.corpus.ground import runs
-from synth.corpus.library import LibraryEntry
-from synth.corpus.stage import SLAB, seat_under
+from synth.corpus.stage import seat_under
+from synth.interaction import Interaction
 from synth.room import Box, Furniture
 from synth.rotation import Array, slerp
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics
@@ -62,10 +62,10 @@ class Start:
         return speed < 0.45
 
 
-def on_body(entry: LibraryEntry, body: BodyModel, betas: Array) -> Start:
+def on_body(motion: Interaction, body: BodyModel, betas: Array, seated: bool = False) -> Start:
     """A library motion for another body: the same rotations, the way scaled by the length of the legs, feet on the
-    floor. Whoever sits gets a chair as high as it takes (`synth.corpus.stage.seat_under`)."""
-    motion = entry.load().resample(FPS)
+    floor. Whoever is `seated` gets a chair as high as it takes (`synth.corpus.stage.seat_under`)."""
+    motion = motion.resample(FPS)
     old, new = (body.rest_joints(shape).astype(float) for shape in (motion.betas[0], betas))
     rotmats = motion.rotations()[0]
     pelvis = (motion.transl[0].astype(float) + old[0]) * (_legs(new) / _legs(old))
@@ -76,7 +76,7 @@ def on_body(entry: LibraryEntry, body: BodyModel, betas: Array) -> Start:
     skin[..., 2] -= floor
     joints, _ = forward_kinematics(rotmats, new, transl)
     seat, sat = None, []
-    if entry.furniture:
+    if seated:
         found = seat_under(body, skin, joints, rotmats[:, 0], FPS)
         if found is not None:
             seat, spans = found
@@ -91,18 +91,48 @@ def vertices(body: BodyModel, betas: Array, rotmats: Array, transl: Array, step:
     return posed.numpy().astype(float)
 
 
-def as_bed_edge(seat: Furniture, bed: Furniture) -> Furniture:
-    """The bed in place of the chair somebody sits on: as high as the chair, its side where the chair's front is.
-
-    The sitter looks off the bed's left or right side (+x or -x in its own frame).
-    """
+def bed_under(seat: Furniture, bed: Furniture) -> Furniture:
+    """The bed in place of the chair somebody sits on: as high as the chair, its long side where the chair's front is."""
     lifted = at_height(bed, float(seat.seat_height or 0.0))
-    yaw = seat.box.yaw  # the chair's front is its +y
-    ahead = np.array([-np.sin(yaw), np.cos(yaw)])
-    front = seat.box.center[:2] + ahead * seat.box.size[1] / 2
-    half = max(s.size[0] for s in lifted.solids[:1]) / 2
-    middle = front - ahead * half
-    return _moved(lifted, middle, yaw - np.pi / 2)
+    ahead = np.array([-np.sin(seat.box.yaw), np.cos(seat.box.yaw)])  # the chair's front is its +y
+    half = float(lifted.solids[0].size[0]) / 2
+    middle = _front(seat) - ahead * half
+    return moved(lifted, middle, seat.box.yaw + np.pi / 2)
+
+
+def armchair_under(seat: Furniture) -> Furniture:
+    """An armchair in place of a plain chair: the same seat, a high back and armrests beside it."""
+    size = np.array([0.66, float(seat.box.size[1]), 1.05])
+    middle, height = size[2] / 2, float(seat.seat_height or 0.0)
+    depth = size[1]
+
+    def block(x: float, y: float, low: float, high: float, width: float, length: float) -> Box:
+        return Box(np.array([x, y, (low + high) / 2 - middle]), np.array([width, length, high - low]))
+
+    solids = (
+        block(0.0, 0.0, height - 0.16, height, 0.52, depth),
+        block(0.0, -depth / 2 - 0.03, 0.0, size[2], 0.66, 0.10),
+        block(-0.295, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
+        block(0.295, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
+    )
+    box = Box(np.array([*np.asarray(seat.box.center)[:2], middle]), size, seat.box.yaw)
+    place = Box(np.array([0.0, 0.02, height - middle]), np.array([0.5, depth - 0.04, 0.0]))
+    return Furniture("armchair", "armchair", box, height, "", solids, place)
+
+
+def stool_under(seat: Furniture) -> Furniture:
+    """The chair without its back."""
+    return Furniture("chair", "chair", seat.box, seat.seat_height, "", seat.solids[:1], seat.seat)
+
+
+def named(piece: Furniture, identifier: str) -> Furniture:
+    """The same piece under another id."""
+    return Furniture(identifier, piece.cls, piece.box, piece.seat_height, piece.mesh, piece.solids, piece.seat)
+
+
+def _front(seat: Furniture) -> Array:
+    ahead = np.array([-np.sin(seat.box.yaw), np.cos(seat.box.yaw)])
+    return np.asarray(seat.box.center)[:2] + ahead * seat.box.size[1] / 2
 
 
 def at_height(piece: Furniture, height: float) -> Furniture:
@@ -124,7 +154,8 @@ def at_height(piece: Furniture, height: float) -> Furniture:
     return Furniture(piece.id, piece.cls, box, height, piece.mesh, tuple(solids), seat)
 
 
-def _moved(piece: Furniture, xy: Array, yaw: float) -> Furniture:
+def moved(piece: Furniture, xy: Array, yaw: float) -> Furniture:
+    """Furniture with its middle over `xy`, turned to `yaw`."""
     box = Box(np.array([xy[0], xy[1], piece.box.center[2]]), piece.box.size, yaw)
     return Furniture(piece.id, piece.cls, box, piece.seat_height, piece.mesh, piece.solids, piece.seat)
 
@@ -133,12 +164,10 @@ def shifted(piece: Furniture, forward: float, left: float, yaw: float) -> Furnit
     """Furniture moved in the frame of somebody who looks towards `yaw`."""
     c, s = np.cos(yaw), np.sin(yaw)
     xy = np.asarray(piece.box.center)[:2] + forward * np.array([c, s]) + left * np.array([-s, c])
-    return _moved(piece, xy, piece.box.yaw)
+    return moved(piece, xy, piece.box.yaw)
 
 
 def _legs(rest: Array) -> float:
     """Height of the hips above the soles' joints."""
     return float(rest[[1, 2], 1].mean() - rest[[7, 8], 1].mean())
 
-
-__all__ = ["FPS", "SLAB", "Start", "as_bed_edge", "at_height", "on_body", "shifted", "vertices"]

@@ -1,0 +1,222 @@
+"""Falls from one's feet: forward, backward, sideways; and sinking to the floor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, SAG, Pose, Reflex
+from synth.corpus.falls.plan import Plan, Scene, Strategy, sided
+from synth.corpus.falls.simulate import Event, Force, Grip, Slide
+from synth.corpus.falls.start import Start
+from synth.corpus.library import LibraryEntry
+
+WALKS = ("walk_01", "walk_02", "walk_03", "walk_04", "walk_06")
+SLOW = ("walk_slow_01", "walk_slow_02", "walk_slow_03")
+BRISK = ("walk_brisk_01", "walk_02", "walk_03")
+TURNS = ("walk_left_01", "walk_left_02", "walk_right_01", "walk_right_02")
+IDLE = ("idle_01", "idle_02", "idle_03", "idle_04")
+STOPS = ("walk_stop_01", "walk_stop_02")
+BUSY = ("talk_01", "talk_02", "drink_01", "drink_02", "wave_01")
+REACH = ("reach_01", "reach_02", "reach_03")
+BEND = ("pick_up_02", "pick_up_04", "put_down_02", "put_down_03")
+AHEAD, BACK, TO_LEFT = (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+STIFF: Pose = {}
+FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
+
+
+def _plan(
+    item: LibraryEntry, start: Start, frame: int, event: Event, reflex: Reflex, way: str, before: str, **facts: str
+) -> Plan:
+    return Plan(start, frame, event, reflex, item, ((before, 1e9),), start.yaw(frame), way, facts=facts)
+
+
+def _aside(side: str) -> tuple[float, float, float]:
+    return TO_LEFT if side == "left" else (0.0, -1.0, 0.0)
+
+
+# forward
+
+
+def _trip(ids: tuple[str, ...], tone: tuple[float, float], step: float, pace: tuple[float, float], how: str):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        item, start = scene.captured(ids, pace)
+        side = scene.side()
+        frame = scene.pick(start.swinging(side))
+        other = "right" if side == "left" else "left"
+        stepping = scene.step("forward", other if scene.chance(0.6) else side) if scene.chance(step) else None
+        reflex = scene.reflex(FORWARD, tone, step=stepping)
+        event = Event(
+            grips=(Grip(f"{side}_foot", scene.uniform(0.2, 0.45)),),
+            forces=(scene.push(AHEAD, (0.05, 0.35), (0.3, 0.5)),),
+        )
+        return _plan(item, start, frame, event, reflex, "forward", "walk", cause="trip", how=how)
+
+    return plan
+
+
+def _faint(ids: tuple[str, ...], way: str, before: str):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        item, start = scene.captured(ids)
+        frame = scene.frame(start, 0.3, 0.75)
+        side = scene.side()
+        direction = {"forward": AHEAD, "backward": BACK, "sideways": _aside(side)}[way]
+        amount = {"forward": (0.1, 0.5), "backward": (0.45, 0.8), "sideways": (0.4, 0.8)}[way]
+        sag = {name: dict(angles) for name, angles in SAG.items()}
+        if way == "backward":  # the hips give way and the trunk goes back over them
+            sag |= {"spine1": {"x": -0.1}, "hip": {"x": -0.45}, "ankle": {"x": 0.1}, "knee": {"x": 1.2}}
+        if way == "sideways":
+            other = "right" if side == "left" else "left"
+            sag |= {f"{side}_knee": {"x": 1.2}, f"{side}_hip": {"x": -0.8}, f"{other}_knee": {"x": 0.5},
+                    f"{other}_hip": {"x": -0.3}}  # fmt: skip
+        event = Event(forces=(scene.push(direction, amount, (0.4, 0.7)),))
+        facts = {"side": side} if way == "sideways" else {}
+        return _plan(item, start, frame, event, scene.limp(sag), way, before, cause="faint", **facts)
+
+    return plan
+
+
+def _push(way: str, ids: tuple[str, ...], before: str, step: bool, cause: str = "push"):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        item, start = scene.captured(ids)
+        frame = scene.frame(start, 0.35, 0.8)
+        side = scene.side()
+        direction = {"forward": AHEAD, "backward": BACK, "sideways": _aside(side)}[way]
+        pose = {"forward": FORWARD, "backward": BACKWARD, "sideways": sided(LEFT, side)}[way]
+        stepping = None
+        if step:
+            leg = ("right" if side == "left" else "left") if way == "sideways" and scene.chance(0.5) else side
+            stepping = scene.step({"sideways": "aside"}.get(way, way), leg)
+        speed = (1.0, 1.5) if step or before == "walk" else (0.65, 1.1)
+        # losing one's balance is a slow lean, a shove is quick
+        seconds = (0.2, 0.35) if cause == "push" else (0.5, 0.8)
+        event = Event(forces=(scene.push(direction, speed, seconds),))
+        facts = {"side": side} if way == "sideways" else {}
+        return _plan(item, start, frame, event, scene.reflex(pose, step=stepping), way, before, cause=cause, **facts)
+
+    return plan
+
+
+def _stiff(way: str):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        item, start = scene.captured(IDLE)
+        side = scene.side()
+        direction = {"forward": AHEAD, "backward": BACK, "sideways": _aside(side)}[way]
+        reflex = scene.reflex(STIFF, (0.4, 0.8), delay=0.1, settle=0.25, groups={"arms": 0.15})
+        event = Event(forces=(scene.push(direction, (0.5, 0.8), (0.4, 0.7)),))
+        facts = {"side": side} if way == "sideways" else {}
+        frame = scene.frame(start, 0.3, 0.7)
+        return _plan(item, start, frame, event, reflex, way, "standing", cause="stiff", **facts)
+
+    return plan
+
+
+def _reach(way: str, ids: tuple[str, ...], at: tuple[float, float]):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        item, start = scene.captured(ids)
+        frame = scene.frame(start, *at)
+        direction, pose = (AHEAD, FORWARD) if way == "forward" else (BACK, BACKWARD)
+        event = Event(forces=(scene.push(direction, (0.6, 1.1), (0.4, 0.7)),))
+        return _plan(item, start, frame, event, scene.reflex(pose), way, "standing",
+                     cause="bend" if way == "forward" else "reach")  # fmt: skip
+
+    return plan
+
+
+# backward and sideways slips
+
+
+def _slip(ids: tuple[str, ...], both: bool, aside: bool = False):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        item, start = scene.captured(ids)
+        side = scene.side()
+        frame = scene.pick(start.landing(side))
+        other = "right" if side == "left" else "left"
+        slick = FEET if both else (f"{side}_ankle", f"{side}_foot")
+        slide = Slide(slick, scene.uniform(0.01, 0.05), 0.0, scene.uniform(0.7, 1.2))
+        if aside:  # the foot slides out to its side, the body goes down to the other
+            out, pose = _aside(side), sided(LEFT, other)
+            way, body = "sideways", (-0.15, 0.9 * _aside(other)[1], 0.0)
+        else:  # the foot shoots ahead and the trunk stays behind
+            out, pose, way, body = AHEAD, BACKWARD, "backward", BACK
+        speed = float(np.linalg.norm(np.gradient(start.transl[:, :2], 0.05, axis=0)[frame]))
+        forces = [Force((f"{side}_ankle",), out, push=scene.uniform(0.18, 0.32), seconds=scene.uniform(0.25, 0.4))]
+        if both:
+            forces.append(Force((f"{other}_ankle",), out, push=0.15, start=0.1, seconds=0.3))
+        # the share of the body's own way that the slipping foot takes from under it
+        lost = 0.35 if aside else 0.55 + 0.75 * speed
+        forces.append(Force(("spine3", "spine2"), body, push=lost * scene.uniform(0.9, 1.25), seconds=0.4))
+        reflex = scene.reflex(pose, (0.25, 0.6))
+        facts = {"side": other} if aside else {}
+        return _plan(item, start, frame, Event(tuple(forces), (), (slide,)), reflex, way, "walk", cause="slip", **facts)
+
+    return plan
+
+
+# a leg gives way
+
+
+def _buckle(ids: tuple[str, ...], before: str):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        item, start = scene.captured(ids)
+        side = scene.side()
+        frame = scene.pick(start.landing(side)) if before == "walk" else scene.frame(start, 0.3, 0.75)
+        pose = {name: dict(angles) for name, angles in sided(LEFT, side).items()}
+        pose |= {f"{side}_knee": {"x": 1.5}, f"{side}_hip": {"x": -0.9}, f"{side}_ankle": {"x": -0.4}}
+        reflex = scene.reflex(pose, (0.2, 0.45), delay=scene.uniform(0.02, 0.08))
+        push = scene.push(_aside(side), (0.4, 0.7), (0.4, 0.6))
+        return _plan(item, start, frame, Event((push,)), reflex, "sideways", before, cause="buckle", side=side)
+
+    return plan
+
+
+def _sink(ids: tuple[str, ...], before: str):  # type: ignore[no-untyped-def]
+    def plan(scene: Scene) -> Plan:
+        """The legs give way under the body, which sinks onto its seat and over."""
+        item, start = scene.captured(ids)
+        frame = scene.frame(start, 0.35, 0.75)
+        pose = {name: dict(angles) for name, angles in BACKWARD.items()}
+        pose |= {"hip": {"x": -1.5}, "knee": {"x": 2.0}, "ankle": {"x": -0.5}, "shoulder": {"z": -1.1, "y": -0.2}}
+        reflex = scene.reflex(pose, (0.12, 0.25), delay=0.05, blend=scene.uniform(0.4, 0.7))
+        event = Event((scene.push(BACK, (0.25, 0.5), (0.4, 0.7)),))
+        return _plan(item, start, frame, event, reflex, "", before, cause="sink")
+
+    return plan
+
+
+def _strategies() -> tuple[Strategy, ...]:
+    forward, backward, sideways, slip = "fall_forward", "fall_backward", "fall_sideways", "slip_to_floor"
+    return (
+        Strategy("trip_forward", forward, _trip(WALKS, (0.35, 0.7), 0.0, (0.9, 1.15), "arms")),
+        Strategy("trip_step_forward", forward, _trip(WALKS, (0.4, 0.8), 1.0, (0.9, 1.15), "step")),
+        Strategy("trip_slow_forward", forward, _trip(SLOW, (0.2, 0.5), 0.3, (0.95, 1.25), "slow")),
+        Strategy("trip_brisk_forward", forward, _trip(BRISK, (0.4, 0.8), 0.4, (0.8, 0.95), "fast")),
+        Strategy("trip_weak_forward", forward, _trip(SLOW + WALKS, (0.06, 0.15), 0.0, (1.0, 1.2), "limp")),
+        Strategy("faint_forward", forward, _faint(IDLE, "forward", "standing")),
+        Strategy("faint_walk_forward", forward, _faint(STOPS + SLOW, "forward", "walk")),
+        Strategy("push_forward", forward, _push("forward", IDLE + BUSY, "standing", False)),
+        Strategy("lean_forward", forward, _push("forward", IDLE, "standing", True, "balance")),
+        Strategy("bend_forward", forward, _reach("forward", BEND, (0.3, 0.5))),
+        Strategy("slip_backward", backward, _slip(WALKS, False)),
+        Strategy("slip_both_backward", backward, _slip(WALKS + BRISK, True)),
+        Strategy("slip_slow_backward", backward, _slip(SLOW, False)),
+        Strategy("push_backward", backward, _push("backward", IDLE + BUSY, "standing", False)),
+        Strategy("step_backward", backward, _push("backward", IDLE, "standing", True, "balance")),
+        Strategy("stumble_backward", backward, _push("backward", STOPS + TURNS, "walk", False, "balance")),
+        Strategy("faint_backward", backward, _faint(IDLE, "backward", "standing")),
+        Strategy("stiff_backward", backward, _stiff("backward")),
+        Strategy("reach_backward", backward, _reach("backward", REACH, (0.4, 0.6))),
+        Strategy("push_sideways", sideways, _push("sideways", IDLE + BUSY, "standing", False)),
+        Strategy("step_sideways", sideways, _push("sideways", IDLE, "standing", True, "balance")),
+        Strategy("lean_sideways", sideways, _push("sideways", BUSY, "standing", False, "balance")),
+        Strategy("turn_sideways", sideways, _push("sideways", TURNS, "walk", False, "turn")),
+        Strategy("slip_sideways", sideways, _slip(WALKS + SLOW, False, True)),
+        Strategy("buckle_sideways", sideways, _buckle(IDLE, "standing")),
+        Strategy("buckle_walk_sideways", sideways, _buckle(SLOW + WALKS, "walk")),
+        Strategy("faint_sideways", sideways, _faint(IDLE, "sideways", "standing")),
+        Strategy("stiff_sideways", sideways, _stiff("sideways")),
+        Strategy("sink_down", slip, _sink(IDLE, "standing")),
+        Strategy("sink_walking", slip, _sink(SLOW + STOPS, "walk")),
+    )
+
+
+STANDING = _strategies()
