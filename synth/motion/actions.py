@@ -51,6 +51,7 @@ FLIGHT = 0.045  # metres both feet are above the floor in a jump
 TAKE_OFF = 0.8  # m/s upwards before it (stepping over something reaches 0.3)
 BEND_TIME = 0.4  # seconds with the trunk down that are more than a nod
 ONE_WAY = 0.05  # metres: a pelvis that dips less than this below where it comes from does not go down first
+FALL_SLIDE = 0.8  # seconds after coming down in which a body still slides on from its fall
 SHORTEST = 0.25  # seconds; shorter segments join a neighbour (not falls and jumps)
 
 _REST_LABEL = {
@@ -175,8 +176,9 @@ def _creeping(found: pose.Postures, joints: Array) -> np.ndarray:
     speed = np.linalg.norm(_velocity(joints[:, 0, :2], 0.4), axis=-1)
     down = np.isin(kinds, (pose.LYING, pose.FOURS)) & (found.support < 0)
     for first, last in _hysteresis(np.where(down, speed, 0.0), WALK_OFF, 0.06, round(0.8 * GRID)):
-        # a fall slides too, but not for long
-        if last - first >= GRID and _extent(joints[first:last, 0, :2]) > 0.3:
+        # a fall slides too, but not for long: who has just come down must get along after that as well
+        own = first + (round(FALL_SLIDE * GRID) if first > 0 else 0)
+        if last - first >= GRID and own < last and _extent(joints[own:last, 0, :2]) > 0.3:
             kinds[first:last] = np.where(down[first:last], pose.FOURS, kinds[first:last])
     return kinds
 

@@ -142,7 +142,8 @@ def _measured(
     speed = float(-(np.gradient(pelvis[:, 2]) * RATE)[: landed + 10].min())
     onset = times[0] - ahead
     imbalance = trace.landed if not plan.furniture else trace.landed - onset
-    excess, where = _excess(rotmats)
+    captured = plan.start.rotmats[max(0, plan.frame - 2) : plan.frame + 10]
+    excess, where = _excess(rotmats, captured)
     figures = {
         "peak_pelvis_speed": speed, "fall_seconds": trace.landed, "descent_seconds": trace.landed - onset,
         "rest_slide": float(np.linalg.norm(joints[-1] - joints[-10], axis=-1).max() * RATE / 9),
@@ -179,10 +180,13 @@ def _directed(plan: Plan, angle: float, face_up: float, length: float) -> None:
         raise Rejected(f"falls to {np.degrees(angle):.0f} degrees instead of {plan.way}")
 
 
-def _excess(rotmats: Array) -> tuple[float, float]:
-    """Largest excess of a rotation vector over its joint's range (radians), and the share of frames above 0.2."""
-    vectors = matrix_to_axis_angle(rotmats[:, LIMITED])
-    low, high = RANGE[..., 0].numpy(), RANGE[..., 1].numpy()
+def _excess(rotmats: Array, captured: Array) -> tuple[float, float]:
+    """Largest excess of a rotation vector over its joint's range (radians), and the share of frames above 0.2.
+
+    What the person did in the captured moments before is in their range.
+    """
+    vectors, own = matrix_to_axis_angle(rotmats[:, LIMITED]), matrix_to_axis_angle(captured[:, LIMITED])
+    low, high = np.minimum(RANGE[..., 0].numpy(), own.min(0)), np.maximum(RANGE[..., 1].numpy(), own.max(0))
     over = np.maximum(np.maximum(vectors - high, low - vectors), 0.0)
     return float(over.max()), float((over.max((1, 2)) > 0.2).mean())
 

@@ -10,6 +10,7 @@ from synth.body import BodyModel, draw_person, load_body
 from synth.corpus.falls.captions import captions_of
 from synth.corpus.falls.motion import Fall, fall
 from synth.corpus.falls.plan import Plan, Scene, Strategy
+from synth.corpus.falls.seated import SEATED
 from synth.corpus.falls.standing import STANDING
 from synth.corpus.falls.start import FPS, vertices
 from synth.corpus.source import Licence, Rejected
@@ -19,7 +20,7 @@ from synth.interaction import ActionSegment, Contact, Interaction, Meta, single
 from synth.motion.fit import one_thread
 from synth.room import nearest
 
-STRATEGIES: dict[str, Strategy] = {item.name: item for item in STANDING}
+STRATEGIES: dict[str, Strategy] = {item.name: item for item in (*STANDING, *SEATED)}
 DRAWS = 5  # draws of one item before it is given up
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, SAG, Pose, Reflex
 from synth.corpus.falls.plan import Plan, Scene, Strategy, sided
 from synth.corpus.falls.simulate import Event, Force, Grip, Slide
-from synth.corpus.falls.start import Start
+from synth.corpus.falls.start import FPS, Start
 from synth.corpus.library import LibraryEntry
+from synth.skeleton import JOINT
 
 WALKS = ("walk_01", "walk_02", "walk_03", "walk_04", "walk_06")
 SLOW = ("walk_slow_01", "walk_slow_02", "walk_slow_03")
@@ -28,6 +31,11 @@ def _plan(
     item: LibraryEntry, start: Start, frame: int, event: Event, reflex: Reflex, way: str, before: str, **facts: str
 ) -> Plan:
     return Plan(start, frame, event, reflex, item, ((before, 1e9),), start.yaw(frame), way, facts=facts)
+
+
+def _speed(start: Start, frame: int) -> float:
+    """Speed over the floor at a frame, m/s."""
+    return float(np.linalg.norm(np.gradient(start.transl[:, :2], 1 / FPS, axis=0)[frame]))
 
 
 def _aside(side: str) -> tuple[float, float, float]:
@@ -87,6 +95,9 @@ def _push(way: str, ids: tuple[str, ...], before: str, step: bool, cause: str = 
             leg = ("right" if side == "left" else "left") if way == "sideways" and scene.chance(0.5) else side
             stepping = scene.step({"sideways": "aside"}.get(way, way), leg)
         speed = (1.0, 1.5) if step or before == "walk" else (0.65, 1.1)
+        if way == "sideways":  # people stand with their weight before the ankles, and walk on
+            direction = (-0.15 - 0.5 * _speed(start, frame), direction[1], 0.0)
+            speed = (0.9, 1.4)
         # losing one's balance is a slow lean, a shove is quick
         seconds = (0.2, 0.35) if cause == "push" else (0.5, 0.8)
         event = Event(forces=(scene.push(direction, speed, seconds),))
@@ -102,7 +113,10 @@ def _stiff(way: str):  # type: ignore[no-untyped-def]
         side = scene.side()
         direction = {"forward": AHEAD, "backward": BACK, "sideways": _aside(side)}[way]
         reflex = scene.reflex(STIFF, (0.4, 0.8), delay=0.1, settle=0.25, groups={"arms": 0.15})
-        event = Event(forces=(scene.push(direction, (0.5, 0.8), (0.4, 0.7)),))
+        amount = (0.9, 1.3) if way == "sideways" else (0.5, 0.8)
+        if way == "sideways":  # people stand with their weight before the ankles
+            direction = (-0.2, direction[1], 0.0)
+        event = Event(forces=(scene.push(direction, amount, (0.4, 0.7)),))
         facts = {"side": side} if way == "sideways" else {}
         frame = scene.frame(start, 0.3, 0.7)
         return _plan(item, start, frame, event, reflex, way, "standing", cause="stiff", **facts)
@@ -116,8 +130,13 @@ def _reach(way: str, ids: tuple[str, ...], at: tuple[float, float]):  # type: ig
         frame = scene.frame(start, *at)
         direction, pose = (AHEAD, FORWARD) if way == "forward" else (BACK, BACKWARD)
         event = Event(forces=(scene.push(direction, (0.6, 1.1), (0.4, 0.7)),))
-        return _plan(item, start, frame, event, scene.reflex(pose), way, "standing",
+        plan = _plan(item, start, frame, event, scene.reflex(pose), way, "standing",
                      cause="bend" if way == "forward" else "reach")  # fmt: skip
+        if way == "forward":  # down to the floor and back is "other" in the taxonomy
+            head = start.joints[:, JOINT["head"], 2]
+            bent = int(np.argmax(head < head[:5].mean() - 0.2)) / FPS
+            plan = replace(plan, before=(("standing", bent), ("other", 1e9)))
+        return plan
 
     return plan
 
@@ -133,18 +152,18 @@ def _slip(ids: tuple[str, ...], both: bool, aside: bool = False):  # type: ignor
         other = "right" if side == "left" else "left"
         slick = FEET if both else (f"{side}_ankle", f"{side}_foot")
         slide = Slide(slick, scene.uniform(0.01, 0.05), 0.0, scene.uniform(0.7, 1.2))
+        speed = _speed(start, frame)
+        # what the slipping foot takes from the body's own way, and where the trunk goes instead
         if aside:  # the foot slides out to its side, the body goes down to the other
-            out, pose = _aside(side), sided(LEFT, other)
-            way, body = "sideways", (-0.15, 0.9 * _aside(other)[1], 0.0)
+            out, pose, way = _aside(side), sided(LEFT, other), "sideways"
+            body = (-0.75 * speed - 0.1, 1.1 * _aside(other)[1], 0.0)
         else:  # the foot shoots ahead and the trunk stays behind
-            out, pose, way, body = AHEAD, BACKWARD, "backward", BACK
-        speed = float(np.linalg.norm(np.gradient(start.transl[:, :2], 0.05, axis=0)[frame]))
+            out, pose, way = AHEAD, BACKWARD, "backward"
+            body = (-1.0 - 0.6 * speed - (0.25 if both else 0.0), 0.0, 0.0)
         forces = [Force((f"{side}_ankle",), out, push=scene.uniform(0.18, 0.32), seconds=scene.uniform(0.25, 0.4))]
         if both:
             forces.append(Force((f"{other}_ankle",), out, push=0.15, start=0.1, seconds=0.3))
-        # the share of the body's own way that the slipping foot takes from under it
-        lost = 0.35 if aside else 0.55 + 0.75 * speed
-        forces.append(Force(("spine3", "spine2"), body, push=lost * scene.uniform(0.9, 1.25), seconds=0.4))
+        forces.append(Force(("spine3", "spine2"), body, push=scene.uniform(0.9, 1.2), seconds=0.4))
         reflex = scene.reflex(pose, (0.25, 0.6))
         facts = {"side": other} if aside else {}
         return _plan(item, start, frame, Event(tuple(forces), (), (slide,)), reflex, way, "walk", cause="slip", **facts)
@@ -163,7 +182,8 @@ def _buckle(ids: tuple[str, ...], before: str):  # type: ignore[no-untyped-def]
         pose = {name: dict(angles) for name, angles in sided(LEFT, side).items()}
         pose |= {f"{side}_knee": {"x": 1.5}, f"{side}_hip": {"x": -0.9}, f"{side}_ankle": {"x": -0.4}}
         reflex = scene.reflex(pose, (0.2, 0.45), delay=scene.uniform(0.02, 0.08))
-        push = scene.push(_aside(side), (0.4, 0.7), (0.4, 0.6))
+        sideways = 0.55 if before == "standing" else 1.0
+        push = scene.push((-0.55 * _speed(start, frame), sideways * _aside(side)[1], 0.0), (0.8, 1.2), (0.4, 0.6))
         return _plan(item, start, frame, Event((push,)), reflex, "sideways", before, cause="buckle", side=side)
 
     return plan
