@@ -53,9 +53,9 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
     "slip_to_floor": (
         "{who} slips to the floor",
         "{who} {cause} and ends up on the floor",
-        "{who} {start} and slowly slides to the floor",
+        "{who} {start} and slides to the floor",
         "{who} slides down to the floor and cannot stop it",
-        "Slide: {who} {cause} and is found sitting on the floor",
+        "Slide: {who} {cause} and is found on the floor",
     ),
 }
 _CAUSES: dict[str, tuple[str, ...]] = {
@@ -80,6 +80,7 @@ _STARTS = {
     "walk": ("is walking", "walks along", "is on the way through the room"),
     "standing": ("is standing", "stands there", "is standing still"),
     "sitting": ("is sitting", "sits there", "has been sitting"),
+    "other": ("is bending down", "bends to the floor", "stoops"),
     "lying": ("is lying in bed", "lies asleep", "is in bed"),
     "stand_up": ("is getting up", "rises from the seat", "tries to get up"),
     "sit_down": ("is about to sit down", "wants to sit down", "is sitting down"),

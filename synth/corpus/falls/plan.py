@@ -10,10 +10,11 @@ import numpy as np
 from synth.body import BodyModel, Person
 from synth.corpus.falls.control import Pose, Reflex, mirror, stepping
 from synth.corpus.falls.simulate import Event, Force
-from synth.corpus.falls.start import Start, on_body
+from synth.corpus.falls.start import FPS, Start, on_body
 from synth.corpus.library import LibraryEntry, entry
 from synth.corpus.source import Rejected
 from synth.interaction import Interaction, single
+from synth.motion.actions import measure_actions
 from synth.room import Furniture
 from synth.rotation import Array
 from synth.skeleton import mirror_pose
@@ -32,10 +33,11 @@ class Plan:
         entry: the library motion.
         way: "forward", "backward", "sideways" where the class promises a direction, else "".
         furniture: what stands around.
-        before: labels of what is done before the fall, each up to a second of the captured movement.
+        before: labels of what is done before the fall, each up to a second of the captured movement; where that is
+            more than one thing, `before_fall` measures them on the capture.
         facts: for the captions.
         yaw: heading that directions refer to.
-        earliest: first frame of the captured movement to show.
+        earliest: first frame of the captured movement to show; `whole`: show all from there.
     """
 
     start: Start
@@ -49,6 +51,7 @@ class Plan:
     furniture: tuple[Furniture, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     earliest: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,18 @@ class Strategy:
     name: str
     interaction_class: str
     plan: Scenario
+
+
+def before_fall(start: Start, frame: int, body: BodyModel, drop: str = "") -> tuple[tuple[str, float], ...]:
+    """What a captured movement shows up to a frame, measured on the capture alone: (label, until seconds).
+
+    A last action `drop` is left out: sitting down where no seat is belongs to the fall.
+    """
+    motion = single(FPS, start.transl, start.rotmats)
+    motion = replace(motion, betas=start.betas[None].astype(np.float32))
+    segments = measure_actions(motion, body, (start.seat,) if start.seat else ()).segments
+    kept = [(s.label, s.end) for s in segments if s.start < frame / FPS - 0.05]
+    return tuple(kept[:-1] if len(kept) > 1 and kept[-1][0] == drop else kept)
 
 
 def sided(pose: Pose, side: str) -> Pose:

@@ -8,7 +8,7 @@ import numpy as np
 
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, SAG, Pose
-from synth.corpus.falls.plan import Plan, Scene, Strategy, sided
+from synth.corpus.falls.plan import Plan, Scene, Strategy, before_fall, sided
 from synth.corpus.falls.simulate import Event, Force, Slide
 from synth.corpus.falls.start import (
     FPS,
@@ -32,6 +32,7 @@ RISE = ("stand_up_01", "stand_up_02", "stand_up_03", "stand_up_04")
 SUPINE = ("lie_down_01", "lie_down_02", "lie_down_03", "lie_down_04", "lie_down_05")
 SEAT = ("pelvis", "left_hip", "right_hip")
 FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
+OVER: Pose = FORWARD | {"hip": {"x": -1.35}, "knee": {"x": 1.35}, "spine1": {"x": 0.25}, "spine2": {"x": 0.25}}
 ASLEEP: Pose = {"neck": {"x": 0.1}}
 TURNING: Pose = {  # rolling over to the left: the right arm and leg reach across
     "right_shoulder": {"z": 0.9, "y": 1.5}, "right_elbow": {"y": 0.6}, "right_hip": {"x": -0.9, "z": 0.3},
@@ -74,7 +75,7 @@ def _roll(pose: Pose, tone: tuple[float, float], limp: bool, prone: bool = False
         seconds = scene.uniform(0.7, 1.1)
         forces = (
             Force(("pelvis", "spine3"), (1.0, 0.0, 0.0), turn=turned * scene.uniform(0.7, 1.0), seconds=seconds),
-            Force(("pelvis", "spine2", "spine3"), (0.0, _sign(side), 0.15), push=scene.uniform(0.9, 1.4), seconds=seconds),
+            Force(("pelvis", "spine2", "spine3"), (0.0, _sign(side), 0.15), push=scene.uniform(1.1, 1.6), seconds=seconds),
         )
         taken = sided(pose, side)
         reflex = scene.limp(taken, delay=0.05) if limp else scene.reflex(taken, tone, delay=0.0)
@@ -107,7 +108,7 @@ def _in_bed(scene: Scene, start: Start, prone: bool) -> tuple[Start, Furniture, 
     bed = moved(bed, middle - place * toward + 0.05 * along, yaw)
     lift = np.array([0.0, 0.0, height - 0.01])
     del prone
-    return Start(rotmats, transl + lift, joints + lift), bed, side
+    return Start(rotmats, transl + lift, joints + lift, start.betas), bed, side
 
 
 def _edge(way: str, limp: bool):  # type: ignore[no-untyped-def]
@@ -125,12 +126,13 @@ def _toppled(
     """Somebody who sits leans over and falls off."""
     frame = scene.frame(start, 0.4, 0.8)
     side = scene.side()
-    if way == "forward":
+    if way in ("forward", "diagonal"):
+        left = 0.6 * _sign(side) if way == "diagonal" else scene.uniform(-0.15, 0.15)
         forces = [
-            scene.push((1.0, 0.0, 0.0), (1.0, 1.5), (0.5, 0.8)),
+            scene.push((1.0, left, 0.0), (1.0, 1.5), (0.5, 0.8)),
             Force(("pelvis",), (1.0, 0.0, 0.15), push=scene.uniform(0.7, 1.1), start=0.25, seconds=0.5),
         ]
-        pose = FORWARD if not limp else SAG | {"hip": {"x": -1.4}, "knee": {"x": 1.5}, "spine2": {"x": 0.3}}
+        pose = OVER if not limp else SAG | {"hip": {"x": -1.4}, "knee": {"x": 1.5}, "spine2": {"x": 0.3}}
     else:
         aside = (0.1, _sign(side), 0.0)
         forces = [
@@ -138,7 +140,7 @@ def _toppled(
             Force(("pelvis",), (0.35, _sign(side), 0.1), push=scene.uniform(0.5, 0.9), start=0.2, seconds=0.5),
         ]
         pose = sided(LEFT, side) if not limp else SAG | {"hip": {"x": -1.2}, "knee": {"x": 1.3}}
-    reflex = scene.limp(pose) if limp else scene.reflex(pose)
+    reflex = scene.limp(pose) if limp else scene.reflex(pose, groups={"legs": scene.uniform(0.05, 0.2)})
     facts = {"cause": "faint" if limp else "topple", "place": place, "side": side}
     slide = Slide(SEAT, 0.35, 0.1, 3.0)
     event = Event(tuple(forces), (), (slide,))
@@ -166,10 +168,9 @@ def _rise(kind: str, way: str, early: bool):  # type: ignore[no-untyped-def]
         event = Event((scene.push(direction, (0.9, 1.4), (0.4, 0.6)),))
         place = "bed" if kind == "bed" else "chair"
         facts = {"cause": "rise", "place": place, "side": side}
-        before = (("sitting", up / FPS), ("stand_up", (up + 1.0 * FPS) / FPS), ("standing", 1e9))
-        if early:
-            before = (("sitting", 1e9),)
-        return Plan(start, frame, event, scene.reflex(pose, (0.2, 0.5)), item, before, start.yaw(frame), "", (piece,), facts)
+        before = before_fall(start, frame, scene.body)
+        reflex = scene.reflex(pose, (0.2, 0.5))
+        return Plan(start, frame, event, reflex, item, before, start.yaw(frame), "", (piece,), facts, whole=True)
 
     return plan
 
@@ -193,12 +194,12 @@ def _miss(way: str, kind: str = "chair"):  # type: ignore[no-untyped-def]
         yaw = start.yaw(down)
         side = scene.side()
         if way == "behind":
-            piece = shifted(_piece(kind, seat), -scene.uniform(0.42, 0.62), scene.uniform(-0.08, 0.08), yaw)
+            piece = shifted(_piece(kind, seat), -scene.uniform(0.60, 0.80), scene.uniform(-0.08, 0.08), yaw)
         else:
             piece = shifted(_piece(kind, seat), -scene.uniform(0.0, 0.1), -_sign(side) * scene.uniform(0.44, 0.55), yaw)
         hips = start.joints[:, JOINT["pelvis"], 2]
         sitting, standing = float(hips[down]), float(hips[:5].mean())
-        level = sitting + scene.uniform(0.25, 0.45) * (standing - sitting)
+        level = sitting + scene.uniform(0.4, 0.7) * (standing - sitting)
         frame = int(np.argmax(hips < level))
         if frame < 12:
             raise Rejected("the captured motion has no such moment")
@@ -207,9 +208,9 @@ def _miss(way: str, kind: str = "chair"):  # type: ignore[no-untyped-def]
         if way != "behind":
             push = scene.push((-0.4, _sign(side), 0.0), (0.4, 0.8), (0.3, 0.5))
         facts = {"cause": "miss", "place": "chair", "side": side}
-        begins = int(np.flatnonzero(hips[:frame] > standing - 0.04)[-1]) / FPS
-        before = (("standing", begins), ("sit_down", 1e9))
-        return Plan(start, frame, Event((push,)), scene.reflex(pose, (0.2, 0.5)), item, before, yaw, "", (piece,), facts)
+        before = before_fall(start, frame, scene.body, "sit_down")
+        reflex = scene.reflex(pose, (0.2, 0.5), delay=0.1, groups={"legs": scene.uniform(0.02, 0.07)})
+        return Plan(start, frame, Event((push,)), reflex, item, before, yaw, "", (piece,), facts, whole=True)
 
     return plan
 
@@ -225,11 +226,12 @@ def _slide(kind: str, limp: bool, aside: bool = False, slow: bool = False):  # t
         side = scene.side()
         seconds = scene.uniform(0.9, 1.2) if slow else scene.uniform(0.5, 0.8)
         left = 0.35 * _sign(side) if aside else 0.0
+        push = scene.uniform(1.4, 1.9) if kind == "bed" else scene.uniform(1.0, 1.5)
         forces = (
-            Force(("pelvis",), (1.0, left, 0.05), push=scene.uniform(1.3, 1.9), seconds=seconds),
-            Force(("spine3",), (-1.0, 0.0, 0.0), push=scene.uniform(0.3, 0.5), seconds=seconds),
+            Force(("pelvis",), (1.0, left, 0.05), push=push, seconds=seconds),
+            Force(("spine3",), (-1.0, 0.0, 0.0), push=scene.uniform(0.2, 0.45), seconds=seconds),
         )
-        slides = (Slide((*SEAT, "spine1", "spine2", "spine3"), scene.uniform(0.05, 0.15), 0.0, 4.0), Slide(FEET, 0.15, 0.0, 1.5))
+        slides = (Slide(SEAT, scene.uniform(0.05, 0.15), 0.0, seconds), Slide(FEET, 0.2, 0.0, 1.5))
         reflex = scene.limp(STRETCHED) if limp else scene.reflex(STRETCHED, (0.15, 0.35), delay=0.0)
         facts = {"cause": "slide", "place": kind if kind in ("bed", "armchair") else "chair", "side": side}
         return Plan(
@@ -248,8 +250,8 @@ def _rise_slip(kind: str):  # type: ignore[no-untyped-def]
         up = start.sat[-1][1]
         frame = max(up - round(scene.uniform(0.0, 0.2) * FPS), 3)
         forces = (
-            Force(("left_ankle", "right_ankle"), (1.0, 0.0, 0.0), push=scene.uniform(0.2, 0.35), seconds=0.5),
-            Force(("pelvis",), (1.0, 0.0, 0.0), push=scene.uniform(0.6, 0.9), seconds=0.5),
+            Force(("left_ankle", "right_ankle"), (1.0, 0.0, 0.0), push=scene.uniform(0.15, 0.25), seconds=0.5),
+            Force(("pelvis",), (1.0, 0.0, 0.0), push=scene.uniform(0.3, 0.6), start=0.1, seconds=0.6),
         )
         slides = (Slide(FEET, 0.05, 0.0, 1.2), Slide((*SEAT, "spine1", "spine2"), 0.12, 0.0, 4.0))
         facts = {"cause": "slip", "place": "bed" if kind == "bed" else "chair"}
@@ -268,14 +270,12 @@ def _sit_short(scene: Scene) -> Plan:
     yaw = start.yaw(down)
     piece = shifted(seat, -scene.uniform(0.24, 0.3), 0.0, yaw)
     frame = max(down - 4, 12)
-    hips = start.joints[:, JOINT["pelvis"], 2]
-    begins = int(np.flatnonzero(hips[:frame] > float(hips[:5].mean()) - 0.04)[-1]) / FPS
     slides = (Slide((*SEAT, "spine1", "spine2"), 0.1, 0.0, 4.0), Slide(FEET, 0.3, 0.0, 1.5))
     forces = (Force(("pelvis",), (1.0, 0.0, 0.0), push=scene.uniform(0.4, 0.8), start=0.1, seconds=0.5),)
-    facts = {"cause": "slide", "place": "chair"}
-    before = (("standing", begins), ("sit_down", 1e9))
+    facts = {"cause": "miss", "place": "chair"}
+    before = before_fall(start, frame, scene.body, "sit_down")
     reflex = scene.reflex(STRETCHED, (0.15, 0.35), delay=0.05)
-    return Plan(start, frame, Event(forces, (), slides), reflex, item, before, yaw, "", (piece,), facts)
+    return Plan(start, frame, Event(forces, (), slides), reflex, item, before, yaw, "", (piece,), facts, whole=True)
 
 
 def _strategies() -> tuple[Strategy, ...]:
@@ -286,7 +286,7 @@ def _strategies() -> tuple[Strategy, ...]:
         Strategy("roll_bed_limp", bed, _roll(TURNING, (0.0, 0.0), True)),
         Strategy("edge_bed_forward", bed, _edge("forward", False)),
         Strategy("edge_bed_faint", bed, _edge("forward", True)),
-        Strategy("edge_bed_sideways", bed, _edge("sideways", False)),
+        Strategy("edge_bed_diagonal", bed, _edge("diagonal", False)),
         Strategy("rise_bed_early", bed, _rise("bed", "forward", True)),
         Strategy("rise_bed_forward", bed, _rise("bed", "forward", False)),
         Strategy("rise_bed_sideways", bed, _rise("bed", "sideways", False)),

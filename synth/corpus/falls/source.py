@@ -17,6 +17,7 @@ from synth.corpus.source import Licence, Rejected
 from synth.corpus.stage import floor_contacts
 from synth.errors import BadOption
 from synth.interaction import ActionSegment, Contact, Interaction, Meta, single
+from synth.motion.actions import measure_actions
 from synth.motion.fit import one_thread
 from synth.room import nearest
 
@@ -93,7 +94,16 @@ def make_fall(
         scene = Scene(body, draw_person("patient", rng, body), rng)
         plan = strategy.plan(scene)
         made = fall(scene, plan)
-        return _interaction(strategy, scene, plan, made, key or strategy.name)
+        motion = _interaction(strategy, scene, plan, made, key or strategy.name)
+        _seen(motion, plan, body)
+        return motion
+
+
+def _seen(motion: Interaction, plan: Plan, body: BodyModel) -> None:
+    """The labels that are measured on the motion end in a fall and lying where it led, or it teaches the wrong thing."""
+    order = measure_actions(motion, body, plan.furniture).order(0)
+    if order[-2:] != ("fall", "fallen"):
+        raise Rejected(f"is seen as {', '.join(order[-3:])}")
 
 
 def _interaction(strategy: Strategy, scene: Scene, plan: Plan, made: Fall, key: str) -> Interaction:
@@ -139,7 +149,7 @@ def _actions(plan: Plan, made: Fall, seconds: float) -> tuple[ActionSegment, ...
         if end > begin + 1e-6:
             listed.append(ActionSegment(0, round(begin, 3), round(end, 3), label))
             begin = end
-    if listed and made.onset > begin + 1e-6:
+    if listed and made.onset > begin + 1e-6 and plan.facts["cause"] != "miss":
         listed[-1] = ActionSegment(0, listed[-1].start, round(made.onset, 3), listed[-1].label)
     begin = listed[-1].end if listed else 0.0
     settled = min(max(made.settled, made.impact), seconds - 0.3)

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, SAG, Pose, Reflex
-from synth.corpus.falls.plan import Plan, Scene, Strategy, sided
+from synth.corpus.falls.plan import Plan, Scene, Strategy, before_fall, sided
 from synth.corpus.falls.simulate import Event, Force, Grip, Slide
 from synth.corpus.falls.start import FPS, Start
 from synth.corpus.library import LibraryEntry
-from synth.skeleton import JOINT
 
 WALKS = ("walk_01", "walk_02", "walk_03", "walk_04", "walk_06")
 SLOW = ("walk_slow_01", "walk_slow_02", "walk_slow_03")
@@ -133,9 +132,7 @@ def _reach(way: str, ids: tuple[str, ...], at: tuple[float, float]):  # type: ig
         plan = _plan(item, start, frame, event, scene.reflex(pose), way, "standing",
                      cause="bend" if way == "forward" else "reach")  # fmt: skip
         if way == "forward":  # down to the floor and back is "other" in the taxonomy
-            head = start.joints[:, JOINT["head"], 2]
-            bent = int(np.argmax(head < head[:5].mean() - 0.2)) / FPS
-            plan = replace(plan, before=(("standing", bent), ("other", 1e9)))
+            plan = replace(plan, before=before_fall(start, frame, scene.body), whole=True)
         return plan
 
     return plan
@@ -159,7 +156,7 @@ def _slip(ids: tuple[str, ...], both: bool, aside: bool = False):  # type: ignor
             body = (-0.75 * speed - 0.1, 1.1 * _aside(other)[1], 0.0)
         else:  # the foot shoots ahead and the trunk stays behind
             out, pose, way = AHEAD, BACKWARD, "backward"
-            body = (-1.0 - 0.6 * speed - (0.25 if both else 0.0), 0.0, 0.0)
+            body = (-1.3 - 0.5 * speed - (0.3 if both else 0.0), 0.0, 0.0)
         forces = [Force((f"{side}_ankle",), out, push=scene.uniform(0.18, 0.32), seconds=scene.uniform(0.25, 0.4))]
         if both:
             forces.append(Force((f"{other}_ankle",), out, push=0.15, start=0.1, seconds=0.3))

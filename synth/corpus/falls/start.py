@@ -25,12 +25,14 @@ class Start:
         rotmats: local rotations [T, 24, 3, 3].
         transl: metres [T, 3].
         joints: [T, 24, 3] metres.
+        betas: [10].
         seat: what the person sits on, or None; `sat` the frames [start, end) of sitting on it.
     """
 
     rotmats: Array
     transl: Array
     joints: Array
+    betas: Array
     seat: Furniture | None = None
     sat: tuple[tuple[int, int], ...] = ()
 
@@ -81,7 +83,7 @@ def on_body(motion: Interaction, body: BodyModel, betas: Array, seated: bool = F
         if found is not None:
             seat, spans = found
             sat = [(round(a * FPS), round(b * FPS)) for a, b in spans]
-    return Start(rotmats, transl, joints, seat, tuple(sat))
+    return Start(rotmats, transl, joints, np.asarray(betas), seat, tuple(sat))
 
 
 def vertices(body: BodyModel, betas: Array, rotmats: Array, transl: Array, step: int = 1) -> Array:
@@ -102,7 +104,7 @@ def bed_under(seat: Furniture, bed: Furniture) -> Furniture:
 
 def armchair_under(seat: Furniture) -> Furniture:
     """An armchair in place of a plain chair: the same seat, a high back and armrests beside it."""
-    size = np.array([0.66, float(seat.box.size[1]), 1.05])
+    size = np.array([0.72, float(seat.box.size[1]), 1.05])
     middle, height = size[2] / 2, float(seat.seat_height or 0.0)
     depth = size[1]
 
@@ -110,13 +112,13 @@ def armchair_under(seat: Furniture) -> Furniture:
         return Box(np.array([x, y, (low + high) / 2 - middle]), np.array([width, length, high - low]))
 
     solids = (
-        block(0.0, 0.0, height - 0.16, height, 0.52, depth),
-        block(0.0, -depth / 2 - 0.03, 0.0, size[2], 0.66, 0.10),
-        block(-0.295, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
-        block(0.295, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
+        block(0.0, 0.0, height - 0.16, height, 0.58, depth),
+        block(0.0, -depth / 2 - 0.03, 0.0, size[2], 0.72, 0.10),
+        block(-0.325, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
+        block(0.325, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
     )
     box = Box(np.array([*np.asarray(seat.box.center)[:2], middle]), size, seat.box.yaw)
-    place = Box(np.array([0.0, 0.02, height - middle]), np.array([0.5, depth - 0.04, 0.0]))
+    place = Box(np.array([0.0, 0.02, height - middle]), np.array([0.56, depth - 0.04, 0.0]))
     return Furniture("armchair", "armchair", box, height, "", solids, place)
 
 
