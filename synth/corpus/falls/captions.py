@@ -48,7 +48,7 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "{who} {cause} and falls off the chair",
         "{who} {start} and falls from the {place} to the floor",
         "Fall from chair: {who} lands on the floor beside it",
-        "{who} {cause}, misses the hold and ends up on the floor next to the {place}",
+        "{who} {cause} and ends up on the floor next to the {place}",
     ),
     "slip_to_floor": (
         "{who} slips to the floor",

@@ -21,7 +21,7 @@ import numpy as np
 
 from synth.corpus.falls.humanoid import HINGES, PLACE, TREE, kind_of, order_of
 from synth.rotation import Array
-from synth.skeleton import JOINT, SMPL_JOINTS
+from synth.skeleton import SMPL_JOINTS
 
 # Stiffness of an active joint at full tone, N m / rad for 70 kg: a third to two thirds of what physics-based characters
 # need for athletics (Peng et al. 2018, DeepMimic); damping is a tenth of it in seconds.
@@ -41,7 +41,7 @@ GROUPS = {
     "legs": ("hip", "knee", "ankle", "foot"), "trunk": ("spine1", "spine2", "spine3"), "neck": ("neck", "head"),
     "arms": ("collar", "shoulder", "elbow", "wrist", "hand"),
 }  # fmt: skip
-Pose = Mapping[str, Mapping[str, float]]
+Pose = dict[str, dict[str, float]]
 
 # Protective poses: hinge angles in radians by axis, for the left side; "left_..." and "right_..." name one side alone.
 FORWARD: Pose = {
@@ -152,7 +152,7 @@ class Controller:
         else:
             target = self.frozen + _ease(since / reflex.blend) * (self.goal - self.frozen)
             if reflex.step is not None:
-                side, lifted, planted = reflex.step
+                _, lifted, planted = reflex.step
                 up = overlaid(target, lifted)
                 down = overlaid(target, planted)
                 share = _ease((since - reflex.lift) / 0.15)
@@ -202,9 +202,3 @@ def stepping(side: str, way: str) -> tuple[str, Pose, Pose]:
         lifted = {f"{side}_hip": {"x": -0.5, "z": out}, f"{side}_knee": {"x": 0.8}}
         planted = {f"{side}_hip": {"x": -0.2, "z": out}, f"{side}_knee": {"x": 0.25}}
     return side, lifted, planted
-
-
-__all__ = [
-    "BACKWARD", "FORWARD", "GROUPS", "JOINT", "LEFT", "SAG", "Controller", "Muscles", "Pose", "Reflex", "mirror",
-    "overlaid", "stepping",
-]  # fmt: skip

@@ -18,7 +18,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from synth.body import BodyModel
-from synth.motion.proxies import proxies_of
+from synth.motion.proxies import Proxies, proxies_of
 from synth.motion.terms import _LIMITS as LIMITS
 from synth.room import Box, Furniture
 from synth.rotation import Array, matrix_to_quaternion, quaternion_to_matrix
@@ -171,7 +171,12 @@ def hinge_limits() -> tuple[Array, Array]:
 
 
 def build(
-    body: BodyModel, betas: Array, weight: float, gender: str, furniture: Sequence[Furniture] = (), widen: Array | None = None
+    body: BodyModel,
+    betas: Array,
+    weight: float,
+    gender: str,
+    furniture: Sequence[Furniture] = (),
+    widen: Array | None = None,
 ) -> Humanoid:
     """Compile a body among furniture.
 
@@ -217,12 +222,12 @@ def build(
             _hinged(part, joint, low, high, relaxed, scale)
         points = skin[owner == joint] - rest[joint]
         hull_names.append(f"hull_{name}" if _hull(spec, part, f"hull_{name}", points) else "")
-    for name, joint, start, end, radius in _capsules(proxies, body, skin, owner):
+    for name, joint, start, end, radius in _capsules(proxies, skin, owner):
         geom = bodies[joint].add_geom(
             type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[*start, *end], size=[radius, 0, 0], name=name, mass=mass[name]
         )
-        solid = not name.endswith(("collar", "toes", "neck", "fingers"))
-        geom.contype = geom.conaffinity = _SELF if solid else 0
+        apart = not name.endswith(("collar", "toes", "neck", "fingers"))
+        geom.contype = geom.conaffinity = _SELF if apart else 0
         geom.solref = [0.03, 1.0]
         geom.friction = [0.4, 0.005, 0.0001]
     _exclude(spec)
@@ -303,10 +308,10 @@ def _masses(weight: float, gender: str) -> dict[str, float]:
     return {name: value * weight / total for name, value in masses.items()}
 
 
-def _capsules(proxies: object, body: BodyModel, skin: Array, owner: Array) -> list[tuple[str, int, Array, Array, float]]:
+def _capsules(proxies: Proxies, skin: Array, owner: Array) -> list[tuple[str, int, Array, Array, float]]:
     """The proxies' capsules, and small ones for what they leave out: (name, joint, start, end, radius)."""
-    found = [(c.name, c.joint, c.start, c.end, c.radius) for c in proxies.capsules]  # type: ignore[attr-defined]
-    rest = proxies.rest_joints  # type: ignore[attr-defined]
+    found = [(c.name, c.joint, c.start, c.end, c.radius) for c in proxies.capsules]
+    rest = proxies.rest_joints
     for side in ("left", "right"):
         collar, shoulder = JOINT[f"{side}_collar"], JOINT[f"{side}_shoulder"]
         found.append((f"{side}_collar", collar, np.zeros(3), 0.8 * (rest[shoulder] - rest[collar]), 0.04))

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth.body import BodyModel
 from synth.corpus.care.tracks import Track, breathe, crossfade, from_interaction
 from synth.corpus.falls.control import Muscles
 from synth.corpus.falls.humanoid import SOFT, Humanoid, build, hinges
@@ -28,8 +27,8 @@ from synth.corpus.library import entry
 from synth.corpus.source import Rejected
 from synth.motion.terms import _LIMITED as LIMITED
 from synth.motion.terms import _RANGE as RANGE
-from synth.rotation import Array, matrix_to_axis_angle
-from synth.skeleton import JOINT, forward_kinematics
+from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle
+from synth.skeleton import JOINT, SMPL_JOINTS, forward_kinematics
 
 DURATION = (0.4, 2.5)  # seconds from the loss of balance to the trunk's impact
 SPEED = (0.9, 4.0)  # m/s, peak vertical speed of the pelvis: Choi's mean - 2 SD to + 3 SD
@@ -38,7 +37,8 @@ LOW_PELVIS, LOW_HEAD = 0.30, 0.60  # metres above the floor at rest
 DEEPEST = 0.035  # metres of skin in the floor or in hard furniture that are still mended by lifting
 SKIN = 0.006  # metres left in the floor: flesh is flat where it lies
 EXCESS = 0.45  # radians a rotation vector may leave its range: hinges turn one after the other, vectors at once
-WIDE = np.radians(50.0)  # half the sector of directions that count as forward or backward
+SMALL = ("left_hand", "right_hand", "left_foot", "right_foot")
+WIDE = np.radians(52.0)  # half the sector of directions that count as forward or backward
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ def fall(scene: Scene, plan: Plan) -> Fall:
     widen = np.unwrap(hinges(start.rotmats[near]), axis=0)
     humanoid = build(scene.body, person.betas, person.weight, person.gender, plan.furniture, widen)
     muscles = Muscles.of(person.weight, person.height, person.age)
-    trace = simulate(
-        humanoid, start.rotmats, start.transl, FPS, frame, plan.yaw, plan.event, plan.reflex, muscles
-    )
+    trace = simulate(humanoid, start.rotmats, start.transl, FPS, frame, plan.yaw, plan.event, plan.reflex, muscles)
     _energy_kept(trace, plan)
     shown = frame if plan.whole else round(scene.uniform(1.2, 2.6) * FPS)
     first = max(plan.earliest, frame - shown, 0)
@@ -91,6 +89,7 @@ def _assembled(scene: Scene, humanoid: Humanoid, trace: Trace, plan: Plan, first
     """Captured before the event, simulated until rest, then the last pose with a sleeper's breath."""
     picked = trace.qpos[:: round(RATE / FPS)]
     rotmats, transl = humanoid.pose(picked)
+    rotmats = _fingers(rotmats)
     seconds = scene.uniform(1.5, 3.5)
     count = round(seconds * FPS)
     lying = Track(np.repeat(transl[-1:], count, 0), np.repeat(rotmats[-1:], count, 0))
@@ -144,7 +143,7 @@ def _measured(
     speed = float(-(np.gradient(pelvis[:, 2]) * RATE)[: landed + 10].min())
     onset = times[0] - ahead
     captured = plan.start.rotmats[max(0, plan.frame - 2) : plan.frame + 10]
-    excess, where = _excess(rotmats, captured)
+    excess, where, joint = _excess(rotmats, captured)
     figures = {
         "peak_pelvis_speed": speed, "fall_seconds": trace.landed, "descent_seconds": trace.landed - onset,
         "rest_slide": float(np.linalg.norm(joints[-1] - joints[-10], axis=-1).max() * RATE / 9),
@@ -157,7 +156,7 @@ def _measured(
     if not slowest <= speed <= SPEED[1]:
         raise Rejected(f"the pelvis reaches {speed:.2f} m/s; plausible are {slowest:.1f} to {SPEED[1]} m/s")
     if excess > EXCESS:
-        raise Rejected(f"a joint is {excess:.2f} rad beyond its range")
+        raise Rejected(f"{joint} is {excess:.2f} rad beyond its range")
     if pelvis[-1, 2] > LOW_PELVIS or head[-1, 2] > LOW_HEAD + (0.35 if plan.furniture else 0.0):
         raise Rejected(f"does not end on the floor: pelvis at {pelvis[-1, 2]:.2f} m, head at {head[-1, 2]:.2f} m")
     feet = joints[0, [JOINT["left_ankle"], JOINT["right_ankle"]], :2].mean(0)
@@ -182,20 +181,32 @@ def _directed(plan: Plan, angle: float, face_up: float, length: float) -> None:
         raise Rejected(f"falls to {np.degrees(angle):.0f} degrees instead of {plan.way}")
 
 
-def _excess(rotmats: Array, captured: Array) -> tuple[float, float]:
-    """Largest excess of a rotation vector over its joint's range (radians), and the share of frames above 0.2.
+def _fingers(rotmats: Array) -> Array:
+    """Hands and toes kept in their range: pressed to the floor, three hinges turn farther than one vector may."""
+    kept = rotmats.copy()
+    for name in SMALL:
+        row = LIMITED.index(JOINT[name])
+        vectors = matrix_to_axis_angle(rotmats[:, JOINT[name]])
+        kept[:, JOINT[name]] = axis_angle_to_matrix(
+            np.clip(vectors, RANGE[row, :, 0].numpy(), RANGE[row, :, 1].numpy())
+        )
+    return kept
+
+
+def _excess(rotmats: Array, captured: Array) -> tuple[float, float, str]:
+    """Largest excess of a rotation vector over its joint's range (radians), the share of frames above 0.2, the joint.
 
     What the person did in the captured moments before is in their range.
     """
+    rotmats = _fingers(rotmats)
     vectors, own = matrix_to_axis_angle(rotmats[:, LIMITED]), matrix_to_axis_angle(captured[:, LIMITED])
     low, high = np.minimum(RANGE[..., 0].numpy(), own.min(0)), np.maximum(RANGE[..., 1].numpy(), own.max(0))
     over = np.maximum(np.maximum(vectors - high, low - vectors), 0.0)
-    return float(over.max()), float((over.max((1, 2)) > 0.2).mean())
+    worst = SMPL_JOINTS[LIMITED[int(over.max((0, 2)).argmax())]]
+    return float(over.max()), float((over.max((1, 2)) > 0.2).mean()), worst
 
 
-def _lifted(
-    scene: Scene, plan: Plan, rotmats: Array, transl: Array, figures: dict[str, float], landed: int
-) -> Array:
+def _lifted(scene: Scene, plan: Plan, rotmats: Array, transl: Array, figures: dict[str, float], landed: int) -> Array:
     """The way of the body raised so that no skin is deeper in the floor than flat flesh is."""
     skin = vertices(scene.body, scene.person.betas, rotmats, transl, 2)
     depth = np.maximum(-skin[..., 2].min(1) - SKIN, 0.0)
@@ -228,6 +239,3 @@ def _furniture_depth(plan: Plan, skin: Array) -> float:
             soft = SOFT + 0.015 if piece.seat_height and abs(top - piece.seat_height) < 0.03 else 0.0
             deepest = max(deepest, float(inside.max()) - soft)
     return max(deepest, 0.0)
-
-
-__all__ = ["DURATION", "SPEED", "BodyModel", "Fall", "fall"]

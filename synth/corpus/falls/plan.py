@@ -114,9 +114,7 @@ class Scene:
 
     def push(self, way: tuple[float, float, float], speed: tuple[float, float], seconds: tuple[float, float]) -> Force:
         """A shove at the upper trunk."""
-        return Force(
-            ("spine3", "spine2"), way, push=self.uniform(*speed), seconds=self.uniform(*seconds)
-        )
+        return Force(("spine3", "spine2"), way, push=self.uniform(*speed), seconds=self.uniform(*seconds))
 
     def frame(self, start: Start, low: float, high: float) -> int:
         """A frame at a share of the movement between `low` and `high`."""

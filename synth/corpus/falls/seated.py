@@ -8,7 +8,7 @@ import numpy as np
 
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, SAG, Pose
-from synth.corpus.falls.plan import Plan, Scene, Strategy, before_fall, sided
+from synth.corpus.falls.plan import Plan, Scenario, Scene, Strategy, before_fall, sided
 from synth.corpus.falls.simulate import Event, Force, Slide
 from synth.corpus.falls.start import (
     FPS,
@@ -49,7 +49,9 @@ def _sign(side: str) -> float:
     return 1.0 if side == "left" else -1.0
 
 
-def _seated(scene: Scene, ids: tuple[str, ...], pace: tuple[float, float] = (0.95, 1.2)) -> tuple[LibraryEntry, Start, Furniture]:
+def _seated(
+    scene: Scene, ids: tuple[str, ...], pace: tuple[float, float] = (0.95, 1.2)
+) -> tuple[LibraryEntry, Start, Furniture]:
     item, start = scene.captured(ids, pace)
     if start.seat is None or not start.sat:
         raise Rejected("nobody sits in the captured motion")
@@ -65,17 +67,19 @@ def _piece(kind: str, seat: Furniture) -> Furniture:
 # out of bed
 
 
-def _roll(pose: Pose, tone: tuple[float, float], limp: bool, prone: bool = False):  # type: ignore[no-untyped-def]
+def _roll(pose: Pose, tone: tuple[float, float], limp: bool) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(SUPINE, (1.0, 1.0))
-        start, bed, side = _in_bed(scene, start, prone)
+        start, bed, side = _in_bed(scene, start)
         frame = scene.frame(start, 0.75, 0.95)
         yaw = start.yaw(frame)
-        turned = -_sign(side) * (-1.0 if prone else 1.0)
+        turned = -_sign(side)
         seconds = scene.uniform(0.7, 1.1)
         forces = (
             Force(("pelvis", "spine3"), (1.0, 0.0, 0.0), turn=turned * scene.uniform(0.7, 1.0), seconds=seconds),
-            Force(("pelvis", "spine2", "spine3"), (0.0, _sign(side), 0.15), push=scene.uniform(1.1, 1.6), seconds=seconds),
+            Force(
+                ("pelvis", "spine2", "spine3"), (0.0, _sign(side), 0.15), push=scene.uniform(1.1, 1.6), seconds=seconds
+            ),
         )
         taken = sided(pose, side)
         reflex = scene.limp(taken, delay=0.05) if limp else scene.reflex(taken, tone, delay=0.0)
@@ -86,7 +90,7 @@ def _roll(pose: Pose, tone: tuple[float, float], limp: bool, prone: bool = False
     return plan
 
 
-def _in_bed(scene: Scene, start: Start, prone: bool) -> tuple[Start, Furniture, str]:
+def _in_bed(scene: Scene, start: Start) -> tuple[Start, Furniture, str]:
     """The end of a lying down, put on a mattress near the edge; the side on which the edge is."""
     keep = slice(max(0, start.frames - round(1.0 * FPS)), start.frames)
     count = keep.stop - keep.start
@@ -107,11 +111,10 @@ def _in_bed(scene: Scene, start: Start, prone: bool) -> tuple[Start, Furniture, 
     along = np.array([-np.sin(yaw), np.cos(yaw)])
     bed = moved(bed, middle - place * toward + 0.05 * along, yaw)
     lift = np.array([0.0, 0.0, height - 0.01])
-    del prone
     return Start(rotmats, transl + lift, joints + lift, start.betas), bed, side
 
 
-def _edge(way: str, limp: bool):  # type: ignore[no-untyped-def]
+def _edge(way: str, limp: bool) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start, seat = _seated(scene, SITTING)
         bed = _piece("bed", seat)
@@ -129,8 +132,8 @@ def _toppled(
     if way in ("forward", "diagonal"):
         left = 0.6 * _sign(side) if way == "diagonal" else scene.uniform(-0.15, 0.15)
         forces = [
-            scene.push((1.0, left, 0.0), (1.0, 1.5), (0.5, 0.8)),
-            Force(("pelvis",), (1.0, 0.0, 0.15), push=scene.uniform(0.7, 1.1), start=0.25, seconds=0.5),
+            scene.push((1.0, left, 0.0), (1.3, 1.8), (0.5, 0.8)),
+            Force(("pelvis",), (1.0, 0.0, 0.15), push=scene.uniform(0.9, 1.3), start=0.25, seconds=0.5),
         ]
         pose = OVER if not limp else SAG | {"hip": {"x": -1.4}, "knee": {"x": 1.5}, "spine2": {"x": 0.3}}
     else:
@@ -140,7 +143,7 @@ def _toppled(
             Force(("pelvis",), (0.35, _sign(side), 0.1), push=scene.uniform(0.5, 0.9), start=0.2, seconds=0.5),
         ]
         pose = sided(LEFT, side) if not limp else SAG | {"hip": {"x": -1.2}, "knee": {"x": 1.3}}
-    reflex = scene.limp(pose) if limp else scene.reflex(pose, groups={"legs": scene.uniform(0.05, 0.2)})
+    reflex = scene.limp(pose) if limp else scene.reflex(pose, groups={"legs": scene.uniform(0.03, 0.1)})
     facts = {"cause": "faint" if limp else "topple", "place": place, "side": side}
     slide = Slide(SEAT, 0.35, 0.1, 3.0)
     event = Event(tuple(forces), (), (slide,))
@@ -150,7 +153,7 @@ def _toppled(
     )  # fmt: skip
 
 
-def _rise(kind: str, way: str, early: bool):  # type: ignore[no-untyped-def]
+def _rise(kind: str, way: str, early: bool) -> Scenario:
     def plan(scene: Scene) -> Plan:
         """Getting up: the legs give way half up, or the balance is lost just after."""
         item, start, seat = _seated(scene, RISE, (1.0, 1.3))
@@ -178,7 +181,7 @@ def _rise(kind: str, way: str, early: bool):  # type: ignore[no-untyped-def]
 # from a chair
 
 
-def _topple(kind: str, way: str, limp: bool):  # type: ignore[no-untyped-def]
+def _topple(kind: str, way: str, limp: bool) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start, seat = _seated(scene, SITTING)
         return _toppled(scene, item, start, _piece(kind, seat), way, limp, kind)
@@ -186,7 +189,7 @@ def _topple(kind: str, way: str, limp: bool):  # type: ignore[no-untyped-def]
     return plan
 
 
-def _miss(way: str, kind: str = "chair"):  # type: ignore[no-untyped-def]
+def _miss(way: str, kind: str = "chair") -> Scenario:
     def plan(scene: Scene) -> Plan:
         """Sitting down where the seat is not: it stands too far back or to one side."""
         item, start, seat = _seated(scene, SIT_DOWN, (0.95, 1.15))
@@ -194,22 +197,22 @@ def _miss(way: str, kind: str = "chair"):  # type: ignore[no-untyped-def]
         yaw = start.yaw(down)
         side = scene.side()
         if way == "behind":
-            piece = shifted(_piece(kind, seat), -scene.uniform(0.60, 0.80), scene.uniform(-0.08, 0.08), yaw)
+            piece = shifted(_piece(kind, seat), -scene.uniform(0.70, 0.92), scene.uniform(-0.08, 0.08), yaw)
         else:
             piece = shifted(_piece(kind, seat), -scene.uniform(0.0, 0.1), -_sign(side) * scene.uniform(0.44, 0.55), yaw)
         hips = start.joints[:, JOINT["pelvis"], 2]
         sitting, standing = float(hips[down]), float(hips[:5].mean())
-        level = sitting + scene.uniform(0.4, 0.7) * (standing - sitting)
+        level = sitting + scene.uniform(0.55, 0.9) * (standing - sitting)
         frame = int(np.argmax(hips < level))
         if frame < 12:
             raise Rejected("the captured motion has no such moment")
         pose = BACKWARD | {"hip": {"x": -1.2}, "knee": {"x": 1.2}}
         push = scene.push((-1.0, 0.0, 0.0), (0.2, 0.5), (0.3, 0.5))
         if way != "behind":
-            push = scene.push((-0.4, _sign(side), 0.0), (0.4, 0.8), (0.3, 0.5))
+            push = scene.push((-0.4, _sign(side), 0.0), (0.6, 1.0), (0.3, 0.5))
         facts = {"cause": "miss", "place": "chair", "side": side}
         before = before_fall(start, frame, scene.body, "sit_down")
-        reflex = scene.reflex(pose, (0.2, 0.5), delay=0.1, groups={"legs": scene.uniform(0.02, 0.07)})
+        reflex = scene.reflex(pose, (0.2, 0.5), delay=0.1, groups={"legs": scene.uniform(0.0, 0.04)})
         return Plan(start, frame, Event((push,)), reflex, item, before, yaw, "", (piece,), facts, whole=True)
 
     return plan
@@ -218,7 +221,7 @@ def _miss(way: str, kind: str = "chair"):  # type: ignore[no-untyped-def]
 # slipping off a seat
 
 
-def _slide(kind: str, limp: bool, aside: bool = False, slow: bool = False):  # type: ignore[no-untyped-def]
+def _slide(kind: str, limp: bool, aside: bool = False, slow: bool = False) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start, seat = _seated(scene, SITTING)
         piece = _piece(kind, seat)
@@ -226,7 +229,7 @@ def _slide(kind: str, limp: bool, aside: bool = False, slow: bool = False):  # t
         side = scene.side()
         seconds = scene.uniform(0.9, 1.2) if slow else scene.uniform(0.5, 0.8)
         left = 0.35 * _sign(side) if aside else 0.0
-        push = scene.uniform(1.4, 1.9) if kind == "bed" else scene.uniform(1.0, 1.5)
+        push = scene.uniform(1.8, 2.3) if kind == "bed" else scene.uniform(1.0, 1.5)
         forces = (
             Force(("pelvis",), (1.0, left, 0.05), push=push, seconds=seconds),
             Force(("spine3",), (-1.0, 0.0, 0.0), push=scene.uniform(0.2, 0.45), seconds=seconds),
@@ -242,7 +245,7 @@ def _slide(kind: str, limp: bool, aside: bool = False, slow: bool = False):  # t
     return plan
 
 
-def _rise_slip(kind: str):  # type: ignore[no-untyped-def]
+def _rise_slip(kind: str) -> Scenario:
     def plan(scene: Scene) -> Plan:
         """The feet slip away at the attempt to get up, and the seat's edge is all that is sat on."""
         item, start, seat = _seated(scene, RISE, (1.0, 1.25))
@@ -268,7 +271,7 @@ def _sit_short(scene: Scene) -> Plan:
     item, start, seat = _seated(scene, SIT_DOWN, (0.95, 1.15))
     down = start.sat[0][0]
     yaw = start.yaw(down)
-    piece = shifted(seat, -scene.uniform(0.24, 0.3), 0.0, yaw)
+    piece = shifted(seat, -scene.uniform(0.30, 0.38), 0.0, yaw)
     frame = max(down - 4, 12)
     slides = (Slide((*SEAT, "spine1", "spine2"), 0.1, 0.0, 4.0), Slide(FEET, 0.3, 0.0, 1.5))
     forces = (Force(("pelvis",), (1.0, 0.0, 0.0), push=scene.uniform(0.4, 0.8), start=0.1, seconds=0.5),)

@@ -22,6 +22,7 @@ from synth.motion.fit import one_thread
 from synth.room import nearest
 
 STRATEGIES: dict[str, Strategy] = {item.name: item for item in (*STANDING, *SEATED)}
+CREDIT = "Simulated by CareSynth from captured movement."
 DRAWS = 5  # draws of one item before it is given up
 
 
@@ -100,7 +101,7 @@ def make_fall(
 
 
 def _seen(motion: Interaction, plan: Plan, body: BodyModel) -> None:
-    """The labels that are measured on the motion end in a fall and lying where it led, or it teaches the wrong thing."""
+    """What is measured on the motion must end in a fall and what it leads to, or it teaches the wrong thing."""
     order = measure_actions(motion, body, plan.furniture).order(0)
     if order[-2:] != ("fall", "fallen"):
         raise Rejected(f"is seen as {', '.join(order[-3:])}")
@@ -130,7 +131,7 @@ def _interaction(strategy: Strategy, scene: Scene, plan: Plan, made: Fall, key: 
         stage=tuple(piece.to_json() for piece in plan.furniture),
         source={
             "dataset": "caresynth-falls", "id": key, "strategy": strategy.name, "start": plan.entry.id,
-            "licence": plan.entry.licence, "credit": f"Simulated by CareSynth from captured movement. {plan.entry.credit}",
+            "licence": plan.entry.licence, "credit": f"{CREDIT} {plan.entry.credit}",
         },
         quality={name: round(value, 4) for name, value in made.figures.items()}
         | {"event": round(made.event, 3), "onset": round(made.onset, 3), "impact": round(made.impact, 3),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, SAG, Pose, Reflex
-from synth.corpus.falls.plan import Plan, Scene, Strategy, before_fall, sided
+from synth.corpus.falls.plan import Plan, Scenario, Scene, Strategy, before_fall, sided
 from synth.corpus.falls.simulate import Event, Force, Grip, Slide
 from synth.corpus.falls.start import FPS, Start
 from synth.corpus.library import LibraryEntry
@@ -19,10 +19,12 @@ TURNS = ("walk_left_01", "walk_left_02", "walk_right_01", "walk_right_02")
 IDLE = ("idle_01", "idle_02", "idle_03", "idle_04")
 STOPS = ("walk_stop_01", "walk_stop_02")
 BUSY = ("talk_01", "talk_02", "drink_01", "drink_02", "wave_01")
+WET = ("wash_self_01", "mop_01", "mop_02", "wash_window_01", "wash_window_02")
 REACH = ("reach_01", "reach_02", "reach_03")
 BEND = ("pick_up_02", "pick_up_04", "put_down_02", "put_down_03")
 AHEAD, BACK, TO_LEFT = (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 STIFF: Pose = {}
+Ids = tuple[str, ...]
 FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
 
 
@@ -44,7 +46,7 @@ def _aside(side: str) -> tuple[float, float, float]:
 # forward
 
 
-def _trip(ids: tuple[str, ...], tone: tuple[float, float], step: float, pace: tuple[float, float], how: str):  # type: ignore[no-untyped-def]
+def _trip(ids: Ids, tone: tuple[float, float], step: float, pace: tuple[float, float], how: str) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(ids, pace)
         side = scene.side()
@@ -56,12 +58,12 @@ def _trip(ids: tuple[str, ...], tone: tuple[float, float], step: float, pace: tu
             grips=(Grip(f"{side}_foot", scene.uniform(0.2, 0.45)),),
             forces=(scene.push(AHEAD, (0.05, 0.35), (0.3, 0.5)),),
         )
-        return _plan(item, start, frame, event, reflex, "forward", "walk", cause="trip", how=how)
+        return _plan(item, start, frame, event, reflex, "forward", "walk", cause="trip")
 
     return plan
 
 
-def _faint(ids: tuple[str, ...], way: str, before: str):  # type: ignore[no-untyped-def]
+def _faint(ids: Ids, way: str, before: str) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(ids)
         frame = scene.frame(start, 0.3, 0.75)
@@ -82,7 +84,7 @@ def _faint(ids: tuple[str, ...], way: str, before: str):  # type: ignore[no-unty
     return plan
 
 
-def _push(way: str, ids: tuple[str, ...], before: str, step: bool, cause: str = "push"):  # type: ignore[no-untyped-def]
+def _push(way: str, ids: Ids, before: str, step: bool, cause: str = "push") -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(ids)
         frame = scene.frame(start, 0.35, 0.8)
@@ -106,7 +108,7 @@ def _push(way: str, ids: tuple[str, ...], before: str, step: bool, cause: str = 
     return plan
 
 
-def _stiff(way: str):  # type: ignore[no-untyped-def]
+def _stiff(way: str) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(IDLE)
         side = scene.side()
@@ -123,7 +125,7 @@ def _stiff(way: str):  # type: ignore[no-untyped-def]
     return plan
 
 
-def _reach(way: str, ids: tuple[str, ...], at: tuple[float, float]):  # type: ignore[no-untyped-def]
+def _reach(way: str, ids: Ids, at: tuple[float, float]) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(ids)
         frame = scene.frame(start, *at)
@@ -141,7 +143,7 @@ def _reach(way: str, ids: tuple[str, ...], at: tuple[float, float]):  # type: ig
 # backward and sideways slips
 
 
-def _slip(ids: tuple[str, ...], both: bool, aside: bool = False):  # type: ignore[no-untyped-def]
+def _slip(ids: Ids, both: bool, aside: bool = False) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(ids)
         side = scene.side()
@@ -168,10 +170,25 @@ def _slip(ids: tuple[str, ...], both: bool, aside: bool = False):  # type: ignor
     return plan
 
 
+def _slip_still(scene: Scene) -> Plan:
+    """Washing or mopping on a wet floor: both feet go."""
+    item, start = scene.captured(WET)
+    frame = scene.frame(start, 0.3, 0.8)
+    forces = (
+        Force(("left_ankle", "right_ankle"), AHEAD, push=scene.uniform(0.3, 0.5), seconds=scene.uniform(0.25, 0.4)),
+        Force(("spine3", "spine2"), BACK, push=scene.uniform(0.9, 1.3), seconds=0.4),
+    )
+    slide = Slide(FEET, scene.uniform(0.02, 0.06), 0.0, scene.uniform(0.7, 1.2))
+    reflex = scene.reflex(BACKWARD, (0.25, 0.6))
+    before = before_fall(start, frame, scene.body)
+    made = _plan(item, start, frame, Event(forces, (), (slide,)), reflex, "backward", "standing", cause="slip")
+    return replace(made, before=before)
+
+
 # a leg gives way
 
 
-def _buckle(ids: tuple[str, ...], before: str):  # type: ignore[no-untyped-def]
+def _buckle(ids: Ids, before: str) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(ids)
         side = scene.side()
@@ -186,7 +203,7 @@ def _buckle(ids: tuple[str, ...], before: str):  # type: ignore[no-untyped-def]
     return plan
 
 
-def _sink(ids: tuple[str, ...], before: str):  # type: ignore[no-untyped-def]
+def _sink(ids: Ids, before: str) -> Scenario:
     def plan(scene: Scene) -> Plan:
         """The legs give way under the body, which sinks onto its seat and over."""
         item, start = scene.captured(ids)
@@ -203,11 +220,11 @@ def _sink(ids: tuple[str, ...], before: str):  # type: ignore[no-untyped-def]
 def _strategies() -> tuple[Strategy, ...]:
     forward, backward, sideways, slip = "fall_forward", "fall_backward", "fall_sideways", "slip_to_floor"
     return (
-        Strategy("trip_forward", forward, _trip(WALKS, (0.35, 0.7), 0.0, (0.9, 1.15), "arms")),
-        Strategy("trip_step_forward", forward, _trip(WALKS, (0.4, 0.8), 1.0, (0.9, 1.15), "step")),
-        Strategy("trip_slow_forward", forward, _trip(SLOW, (0.2, 0.5), 0.3, (0.95, 1.25), "slow")),
-        Strategy("trip_brisk_forward", forward, _trip(BRISK, (0.4, 0.8), 0.4, (0.8, 0.95), "fast")),
-        Strategy("trip_weak_forward", forward, _trip(SLOW + WALKS, (0.06, 0.15), 0.0, (1.0, 1.2), "limp")),
+        Strategy("trip_forward", forward, _trip(WALKS, (0.35, 0.7), 0.0, (0.9, 1.15))),
+        Strategy("trip_step_forward", forward, _trip(WALKS, (0.4, 0.8), 1.0, (0.9, 1.15))),
+        Strategy("trip_slow_forward", forward, _trip(SLOW, (0.2, 0.5), 0.3, (0.95, 1.25))),
+        Strategy("trip_brisk_forward", forward, _trip(BRISK, (0.4, 0.8), 0.4, (0.8, 0.95))),
+        Strategy("trip_weak_forward", forward, _trip(SLOW + WALKS, (0.06, 0.15), 0.0, (1.0, 1.2))),
         Strategy("faint_forward", forward, _faint(IDLE, "forward", "standing")),
         Strategy("faint_walk_forward", forward, _faint(STOPS + SLOW, "forward", "walk")),
         Strategy("push_forward", forward, _push("forward", IDLE + BUSY, "standing", False)),
@@ -215,7 +232,7 @@ def _strategies() -> tuple[Strategy, ...]:
         Strategy("bend_forward", forward, _reach("forward", BEND, (0.3, 0.5))),
         Strategy("slip_backward", backward, _slip(WALKS, False)),
         Strategy("slip_both_backward", backward, _slip(WALKS + BRISK, True)),
-        Strategy("slip_slow_backward", backward, _slip(SLOW, False)),
+        Strategy("slip_standing_backward", backward, _slip_still),
         Strategy("push_backward", backward, _push("backward", IDLE + BUSY, "standing", False)),
         Strategy("step_backward", backward, _push("backward", IDLE, "standing", True, "balance")),
         Strategy("stumble_backward", backward, _push("backward", STOPS + TURNS, "walk", False, "balance")),

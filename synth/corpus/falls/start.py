@@ -94,7 +94,7 @@ def vertices(body: BodyModel, betas: Array, rotmats: Array, transl: Array, step:
 
 
 def bed_under(seat: Furniture, bed: Furniture) -> Furniture:
-    """The bed in place of the chair somebody sits on: as high as the chair, its long side where the chair's front is."""
+    """The bed in place of the chair somebody sits on: as high, its long side where the chair's front is."""
     lifted = at_height(bed, float(seat.seat_height or 0.0))
     ahead = np.array([-np.sin(seat.box.yaw), np.cos(seat.box.yaw)])  # the chair's front is its +y
     half = float(lifted.solids[0].size[0]) / 2
@@ -104,7 +104,7 @@ def bed_under(seat: Furniture, bed: Furniture) -> Furniture:
 
 def armchair_under(seat: Furniture) -> Furniture:
     """An armchair in place of a plain chair: the same seat, a high back and armrests beside it."""
-    size = np.array([0.72, float(seat.box.size[1]), 1.05])
+    size = np.array([0.84, float(seat.box.size[1]), 1.0])
     middle, height = size[2] / 2, float(seat.seat_height or 0.0)
     depth = size[1]
 
@@ -112,13 +112,13 @@ def armchair_under(seat: Furniture) -> Furniture:
         return Box(np.array([x, y, (low + high) / 2 - middle]), np.array([width, length, high - low]))
 
     solids = (
-        block(0.0, 0.0, height - 0.16, height, 0.58, depth),
-        block(0.0, -depth / 2 - 0.03, 0.0, size[2], 0.72, 0.10),
-        block(-0.325, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
-        block(0.325, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
+        block(0.0, 0.0, height - 0.16, height, 0.70, depth),
+        block(0.0, -depth / 2 - 0.07, 0.0, size[2], 0.84, 0.10),
+        block(-0.385, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
+        block(0.385, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
     )
     box = Box(np.array([*np.asarray(seat.box.center)[:2], middle]), size, seat.box.yaw)
-    place = Box(np.array([0.0, 0.02, height - middle]), np.array([0.56, depth - 0.04, 0.0]))
+    place = Box(np.array([0.0, 0.02, height - middle]), np.array([0.66, depth - 0.04, 0.0]))
     return Furniture("armchair", "armchair", box, height, "", solids, place)
 
 
@@ -140,7 +140,7 @@ def _front(seat: Furniture) -> Array:
 def at_height(piece: Furniture, height: float) -> Furniture:
     """The same furniture with its seat at another height: what stands above moves along, what carries it is cut."""
     change = height - float(piece.seat_height or 0.0)
-    size = np.asarray(piece.box.size, float) + [0, 0, change]
+    size = np.asarray(piece.box.size, float) + np.array([0.0, 0.0, change])
     middle = size[2] / 2
     solids = []
     for solid in piece.solids:
@@ -172,4 +172,3 @@ def shifted(piece: Furniture, forward: float, left: float, yaw: float) -> Furnit
 def _legs(rest: Array) -> float:
     """Height of the hips above the soles' joints."""
     return float(rest[[1, 2], 1].mean() - rest[[7, 8], 1].mean())
-
