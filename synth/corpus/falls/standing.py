@@ -46,7 +46,7 @@ def _aside(side: str) -> tuple[float, float, float]:
 # forward
 
 
-def _trip(ids: Ids, tone: tuple[float, float], step: float, pace: tuple[float, float], how: str) -> Scenario:
+def _trip(ids: Ids, tone: tuple[float, float], step: float, pace: tuple[float, float]) -> Scenario:
     def plan(scene: Scene) -> Plan:
         item, start = scene.captured(ids, pace)
         side = scene.side()
