@@ -15,23 +15,23 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
     "fall_forward": (
         "{who} falls forward",
         "{who} {cause} and falls forward onto the floor",
-        "{who} {cause}, pitches forward and lands on the hands and knees before lying still",
+        "{who} {cause}, pitches forward and lands on the hands and knees",
         "Fall: {who} goes down face first",
         "{who} {start} and suddenly falls forwards",
-        "{who} loses balance, falls on the front and stays on the floor",
+        "{who} loses balance and falls on the front",
     ),
     "fall_backward": (
         "{who} falls backward",
         "{who} {cause} and falls backwards onto the floor",
         "{who} {cause}, lands on the bottom and rolls onto the back",
-        "Fall: {who} goes over backwards and remains lying",
+        "Fall: {who} goes over backwards",
         "{who} {start} and suddenly falls over backwards",
         "{who} loses balance and falls on the back",
     ),
     "fall_sideways": (
         "{who} falls sideways",
         "{who} {cause} and falls to the {side}",
-        "{who} {cause}, tips over to the {side} side and lies on the floor",
+        "{who} {cause}, tips over to the {side} side and lands on the floor",
         "Fall: {who} lands on the {side} hip",
         "{who} {start} and topples over to the {side}",
         "{who} loses balance and falls to one side",
@@ -76,6 +76,7 @@ _CAUSES: dict[str, tuple[str, ...]] = {
     "miss": ("misses the seat", "sits down beside the seat", "sits down where no seat is"),
     "slide": ("slides off the seat", "slides forward off the edge", "slips off the front"),
 }
+_RISES = (", and slowly gets up again", "; after a while the person gets up alone", ", then manages to stand up", "")
 _STARTS = {
     "walk": ("is walking", "walks along", "is on the way through the room"),
     "standing": ("is standing", "stands there", "is standing still"),
@@ -88,9 +89,15 @@ _STARTS = {
 
 
 def captions_of(
-    kind: str, facts: Mapping[str, str], start: str, gender: str, age: float, rng: np.random.Generator
+    kind: str,
+    facts: Mapping[str, str],
+    start: str,
+    gender: str,
+    age: float,
+    rng: np.random.Generator,
+    rises: bool = False,
 ) -> tuple[str, ...]:
-    """Captions of a fall of class `kind`: the plain one, then four more in varied words."""
+    """Captions of a fall of class `kind`: the plain one, then four more in varied words; `rises`: gets up again."""
 
     def one(options: Sequence[str]) -> str:
         return options[int(rng.integers(len(options)))]
@@ -105,5 +112,7 @@ def captions_of(
             who=who, cause=one(_CAUSES[facts["cause"]]), side=facts.get("side", ""), start=one(_STARTS[start]),
             place=facts.get("place", "chair"),
         )  # fmt: skip
+        if rises:
+            text += ", then gets up" if index == 0 else one(_RISES)
         found.append(text if index == 0 else text[0].upper() + text[1:])
     return tuple(dict.fromkeys(found))

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from synth.body import BodyModel
 from synth.motion.proxies import Proxies, proxies_of
-from synth.motion.terms import _LIMITS as LIMITS
+from synth.motion.terms import joint_ranges
 from synth.room import Box, Furniture
 from synth.rotation import Array, matrix_to_quaternion, quaternion_to_matrix
 from synth.skeleton import JOINT, SMPL_JOINTS, SMPL_PARENTS
@@ -163,10 +163,11 @@ def relaxed_angles() -> Array:
 
 def hinge_limits() -> tuple[Array, Array]:
     """Low and high [69]: the range of each rotation vector's component, taken for the hinge about the same axis."""
+    ranges = joint_ranges()
     low, high = np.zeros((JOINTS - 1, 3)), np.zeros((JOINTS - 1, 3))
     for row, joint in enumerate(TREE):
         for place, axis in enumerate(order_of(joint)):
-            low[row, place], high[row, place] = LIMITS[joint]["xyz".index(axis)]
+            low[row, place], high[row, place] = ranges[joint]["xyz".index(axis)]
     return low.reshape(-1), high.reshape(-1)
 
 

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth.corpus.care.tracks import Track, breathe, crossfade, from_interaction
+from synth.corpus.falls.after import rise_times, rising
 from synth.corpus.falls.control import Muscles
 from synth.corpus.falls.humanoid import SOFT, Humanoid, build, hinges
 from synth.corpus.falls.plan import Plan, Scene
 from synth.corpus.falls.simulate import RATE, Trace, simulate
 from synth.corpus.falls.start import FPS, vertices
-from synth.corpus.library import entry
+from synth.corpus.library import LibraryEntry, entry
 from synth.corpus.source import Rejected
-from synth.motion.terms import _LIMITED as LIMITED
-from synth.motion.terms import _RANGE as RANGE
+from synth.motion.terms import joint_ranges
 from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT, SMPL_JOINTS, forward_kinematics
 
@@ -37,7 +37,12 @@ LOW_PELVIS, LOW_HEAD = 0.30, 0.60  # metres above the floor at rest
 DEEPEST = 0.035  # metres of skin in the floor or in hard furniture that are still mended by lifting
 SKIN = 0.006  # metres left in the floor: flesh is flat where it lies
 EXCESS = 0.45  # radians a rotation vector may leave its range: hinges turn one after the other, vectors at once
+BREATH = "idle_02"  # whose small movements the lying breathe with
+GETS_UP = 0.35  # share of those who can that get up again
+UNCONSCIOUS = ("faint", "stiff")
 SMALL = ("left_hand", "right_hand", "left_foot", "right_foot")
+LIMITED = sorted(joint_ranges())
+RANGE = np.array([joint_ranges()[joint] for joint in LIMITED])  # [J, 3, low and high]
 WIDE = np.radians(52.0)  # half the sector of directions that count as forward or backward
 
 
@@ -47,9 +52,11 @@ class Fall:
 
     Attributes:
         rotmats: [T, 24, 3, 3]; transl [T, 3].
-        event, onset, impact, rest: seconds: loss of balance, start of the descent, trunk on the floor, stillness.
+        event, onset, impact, settled, rest: seconds of the loss of balance, the start of the descent, the trunk's
+            impact, pelvis and head being down, stillness.
         figures: what was measured (`quality` of the interaction).
-        skin: vertices that faces use [T, V, 3].
+        sources: the captured motions in it besides the start.
+        rise: seconds at which the person begins to get up and is up again; None for whoever stays down.
     """
 
     rotmats: Array
@@ -60,6 +67,8 @@ class Fall:
     settled: float
     rest: float
     figures: dict[str, float]
+    rise: tuple[float, float] | None = None
+    sources: tuple[LibraryEntry, ...] = ()
 
 
 def fall(scene: Scene, plan: Plan) -> Fall:
@@ -77,32 +86,49 @@ def fall(scene: Scene, plan: Plan) -> Fall:
     _energy_kept(trace, plan)
     shown = frame if plan.whole else round(scene.uniform(1.2, 2.6) * FPS)
     first = max(plan.earliest, frame - shown, 0)
-    rotmats, transl = _assembled(scene, humanoid, trace, plan, first)
+    rotmats, transl, lain, sources = _assembled(scene, humanoid, trace, plan, first)
     ahead = (frame - first) / FPS
-    times = _times(plan, trace, humanoid, ahead)
+    times = _times(trace, humanoid, ahead)
     figures = _measured(scene, plan, humanoid, trace, times, ahead)
-    transl = _lifted(scene, plan, rotmats, transl, figures, round((ahead + trace.landed) * FPS))
-    return Fall(rotmats, transl, ahead, *times, figures)
+    transl = _lifted(scene, plan, rotmats, transl, figures)
+    rise = None
+    if lain < len(transl):
+        joints, _ = forward_kinematics(rotmats, humanoid.rest, transl)
+        rise = rise_times(joints, lain)
+    return Fall(rotmats, transl, ahead, *times, figures, rise, sources)
 
 
-def _assembled(scene: Scene, humanoid: Humanoid, trace: Trace, plan: Plan, first: int) -> tuple[Array, Array]:
-    """Captured before the event, simulated until rest, then the last pose with a sleeper's breath."""
+def _assembled(
+    scene: Scene, humanoid: Humanoid, trace: Trace, plan: Plan, first: int
+) -> tuple[Array, Array, int, tuple[LibraryEntry, ...]]:
+    """Captured before the event, simulated until rest, then the last pose with a sleeper's breath, and sometimes a
+    captured getting up; also the frame at which the lying ends, and the library's motions that were used."""
     picked = trace.qpos[:: round(RATE / FPS)]
     rotmats, transl = humanoid.pose(picked)
     rotmats = _fingers(rotmats)
     seconds = scene.uniform(1.5, 3.5)
     count = round(seconds * FPS)
-    lying = Track(np.repeat(transl[-1:], count, 0), np.repeat(rotmats[-1:], count, 0))
-    idle = from_interaction(entry("idle_02").load().resample(FPS), np.zeros(3))
+    lying = Track(np.repeat(transl[-1:], count, 0) + humanoid.rest[0], np.repeat(rotmats[-1:], count, 0))
+    sources: tuple[LibraryEntry, ...] = (entry(BREATH),)
+    idle = from_interaction(sources[0].load().resample(FPS), np.zeros(3))
     lying = crossfade(lying, breathe(lying, idle, ("spine3", "neck"), 0.06), 0, count // 2)
     start = plan.start
-    return (
-        np.concatenate([start.rotmats[first : plan.frame], rotmats, lying.rotmats]),
-        np.concatenate([start.transl[first : plan.frame], transl, lying.pelvis]),
-    )
+    parts = [
+        Track(start.transl[first : plan.frame] + humanoid.rest[0], start.rotmats[first : plan.frame]),
+        Track(transl + humanoid.rest[0], rotmats),
+        lying,
+    ]
+    lain = sum(part.frames for part in parts)
+    if not plan.furniture and plan.facts["cause"] not in UNCONSCIOUS and scene.chance(GETS_UP):
+        rise = rising(scene, lying, humanoid.rest)
+        if rise is not None:
+            parts.append(rise[0])
+            sources = (*sources, rise[1])
+    pelvis = np.concatenate([part.pelvis for part in parts])
+    return np.concatenate([part.rotmats for part in parts]), pelvis - humanoid.rest[0], lain, sources
 
 
-def _times(plan: Plan, trace: Trace, humanoid: Humanoid, ahead: float) -> tuple[float, float, float, float]:
+def _times(trace: Trace, humanoid: Humanoid, ahead: float) -> tuple[float, float, float, float]:
     """Onset of the descent, impact, settled (pelvis and head no longer on their way), rest; seconds of the motion."""
     heights = _heights(humanoid, trace)
     down = np.gradient(heights, axis=0) * RATE
@@ -152,6 +178,8 @@ def _measured(
     }  # fmt: skip
     if not DURATION[0] <= trace.landed <= DURATION[1]:
         raise Rejected(f"falls for {trace.landed:.2f} s; plausible are {DURATION[0]} to {DURATION[1]} s")
+    if times[2] - times[0] < 0.25:
+        raise Rejected("the body does not go down at once: it has slid to the floor before the trunk lands")
     slowest = SPEED[0] * (OFF_SEAT if plan.furniture else 1.0)
     if not slowest <= speed <= SPEED[1]:
         raise Rejected(f"the pelvis reaches {speed:.2f} m/s; plausible are {slowest:.1f} to {SPEED[1]} m/s")
@@ -187,9 +215,7 @@ def _fingers(rotmats: Array) -> Array:
     for name in SMALL:
         row = LIMITED.index(JOINT[name])
         vectors = matrix_to_axis_angle(rotmats[:, JOINT[name]])
-        kept[:, JOINT[name]] = axis_angle_to_matrix(
-            np.clip(vectors, RANGE[row, :, 0].numpy(), RANGE[row, :, 1].numpy())
-        )
+        kept[:, JOINT[name]] = axis_angle_to_matrix(np.clip(vectors, RANGE[row, :, 0], RANGE[row, :, 1]))
     return kept
 
 
@@ -200,13 +226,13 @@ def _excess(rotmats: Array, captured: Array) -> tuple[float, float, str]:
     """
     rotmats = _fingers(rotmats)
     vectors, own = matrix_to_axis_angle(rotmats[:, LIMITED]), matrix_to_axis_angle(captured[:, LIMITED])
-    low, high = np.minimum(RANGE[..., 0].numpy(), own.min(0)), np.maximum(RANGE[..., 1].numpy(), own.max(0))
+    low, high = np.minimum(RANGE[..., 0], own.min(0)), np.maximum(RANGE[..., 1], own.max(0))
     over = np.maximum(np.maximum(vectors - high, low - vectors), 0.0)
     worst = SMPL_JOINTS[LIMITED[int(over.max((0, 2)).argmax())]]
     return float(over.max()), float((over.max((1, 2)) > 0.2).mean()), worst
 
 
-def _lifted(scene: Scene, plan: Plan, rotmats: Array, transl: Array, figures: dict[str, float], landed: int) -> Array:
+def _lifted(scene: Scene, plan: Plan, rotmats: Array, transl: Array, figures: dict[str, float]) -> Array:
     """The way of the body raised so that no skin is deeper in the floor than flat flesh is."""
     skin = vertices(scene.body, scene.person.betas, rotmats, transl, 2)
     depth = np.maximum(-skin[..., 2].min(1) - SKIN, 0.0)

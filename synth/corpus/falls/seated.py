@@ -202,7 +202,7 @@ def _miss(way: str, kind: str = "chair") -> Scenario:
             piece = shifted(_piece(kind, seat), -scene.uniform(0.0, 0.1), -_sign(side) * scene.uniform(0.44, 0.55), yaw)
         hips = start.joints[:, JOINT["pelvis"], 2]
         sitting, standing = float(hips[down]), float(hips[:5].mean())
-        level = sitting + scene.uniform(0.55, 0.9) * (standing - sitting)
+        level = sitting + scene.uniform(0.6, 0.95) * (standing - sitting)
         frame = int(np.argmax(hips < level))
         if frame < 12:
             raise Rejected("the captured motion has no such moment")
@@ -271,7 +271,7 @@ def _sit_short(scene: Scene) -> Plan:
     item, start, seat = _seated(scene, SIT_DOWN, (0.95, 1.15))
     down = start.sat[0][0]
     yaw = start.yaw(down)
-    piece = shifted(seat, -scene.uniform(0.30, 0.38), 0.0, yaw)
+    piece = shifted(seat, -scene.uniform(0.34, 0.42), 0.0, yaw)
     frame = max(down - 4, 12)
     slides = (Slide((*SEAT, "spine1", "spine2"), 0.1, 0.0, 4.0), Slide(FEET, 0.3, 0.0, 1.5))
     forces = (Force(("pelvis",), (1.0, 0.0, 0.0), push=scene.uniform(0.4, 0.8), start=0.1, seconds=0.5),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -103,7 +104,7 @@ def make_fall(
 def _seen(motion: Interaction, plan: Plan, body: BodyModel) -> None:
     """What is measured on the motion must end in a fall and what it leads to, or it teaches the wrong thing."""
     order = measure_actions(motion, body, plan.furniture).order(0)
-    if order[-2:] != ("fall", "fallen"):
+    if not any(pair == ("fall", "fallen") for pair in itertools.pairwise(order)):
         raise Rejected(f"is seen as {', '.join(order[-3:])}")
 
 
@@ -112,8 +113,8 @@ def _interaction(strategy: Strategy, scene: Scene, plan: Plan, made: Fall, key: 
     seconds = len(made.transl) / FPS
     actions = _actions(plan, made, seconds)
     captions = captions_of(
-        strategy.interaction_class, plan.facts, actions[-3].label if len(actions) > 2 else "standing", person.gender,
-        person.age, scene.rng,
+        strategy.interaction_class, plan.facts, _before(actions), person.gender, person.age, scene.rng,
+        made.rise is not None,
     )  # fmt: skip
     skin = np.zeros((len(made.transl), len(scene.body.v_template), 3))
     skin[:, np.unique(scene.body.faces)] = vertices(scene.body, person.betas, made.rotmats, made.transl)
@@ -129,15 +130,31 @@ def _interaction(strategy: Strategy, scene: Scene, plan: Plan, made: Fall, key: 
         contacts=contacts,
         core=(max(0.0, made.onset - 0.8), min(seconds, made.settled + 0.8)),
         stage=tuple(piece.to_json() for piece in plan.furniture),
-        source={
-            "dataset": "caresynth-falls", "id": key, "strategy": strategy.name, "start": plan.entry.id,
-            "licence": plan.entry.licence, "credit": f"{CREDIT} {plan.entry.credit}",
-        },
-        quality={name: round(value, 4) for name, value in made.figures.items()}
-        | {"event": round(made.event, 3), "onset": round(made.onset, 3), "impact": round(made.impact, 3),
-           "settled": round(made.settled, 3), "rest": round(made.rest, 3)},
-    )  # fmt: skip
+        source=_source(key, strategy, plan, made),
+        quality={name: round(value, 4) for name, value in _figures(made).items()},
+    )
     return single(FPS, made.transl, made.rotmats, person.betas, meta).validate(key)
+
+
+def _figures(made: Fall) -> dict[str, float]:
+    moments = ("event", "onset", "impact", "settled", "rest")
+    up = {"gets_up": float(made.rise is not None)}
+    return made.figures | {name: float(getattr(made, name)) for name in moments} | up
+
+
+def _source(key: str, strategy: Strategy, plan: Plan, made: Fall) -> dict[str, str]:
+    """Where it comes from: the start, and what moves it at rest and afterwards."""
+    used = {item.credit: item.licence for item in (plan.entry, *made.sources)}
+    return {
+        "dataset": "caresynth-falls", "id": key, "strategy": strategy.name, "start": plan.entry.id,
+        "licence": "; ".join(dict.fromkeys(used.values())), "credit": " ".join([CREDIT, *used]),
+    }  # fmt: skip
+
+
+def _before(actions: Sequence[ActionSegment]) -> str:
+    """What is done when the fall begins."""
+    falls = next(i for i, segment in enumerate(actions) if segment.label == "fall")
+    return actions[falls - 1].label if falls else "standing"
 
 
 def _actions(plan: Plan, made: Fall, seconds: float) -> tuple[ActionSegment, ...]:
@@ -155,7 +172,13 @@ def _actions(plan: Plan, made: Fall, seconds: float) -> tuple[ActionSegment, ...
     begin = listed[-1].end if listed else 0.0
     settled = min(max(made.settled, made.impact), seconds - 0.3)
     listed.append(ActionSegment(0, begin, round(settled, 3), "fall"))
-    listed.append(ActionSegment(0, round(settled, 3), round(seconds, 3), "fallen"))
+    end = seconds if made.rise is None else made.rise[0]
+    listed.append(ActionSegment(0, round(settled, 3), round(end, 3), "fallen"))
+    if made.rise is not None:
+        up = min(made.rise[1], seconds)
+        listed.append(ActionSegment(0, round(end, 3), round(up, 3), "stand_up"))
+        if seconds - up > 0.25:
+            listed.append(ActionSegment(0, round(up, 3), round(seconds, 3), "standing"))
     return tuple(listed)
 
 

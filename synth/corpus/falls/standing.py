@@ -175,8 +175,8 @@ def _slip_still(scene: Scene) -> Plan:
     item, start = scene.captured(WET)
     frame = scene.frame(start, 0.3, 0.8)
     forces = (
-        Force(("left_ankle", "right_ankle"), AHEAD, push=scene.uniform(0.3, 0.5), seconds=scene.uniform(0.25, 0.4)),
-        Force(("spine3", "spine2"), BACK, push=scene.uniform(0.9, 1.3), seconds=0.4),
+        Force(("left_ankle", "right_ankle"), AHEAD, push=scene.uniform(0.2, 0.35), seconds=scene.uniform(0.25, 0.4)),
+        Force(("spine3", "spine2"), BACK, push=scene.uniform(0.6, 0.9), seconds=0.4),
     )
     slide = Slide(FEET, scene.uniform(0.02, 0.06), 0.0, scene.uniform(0.7, 1.2))
     reflex = scene.reflex(BACKWARD, (0.25, 0.6))

@@ -8,7 +8,7 @@ import numpy as np
 
 from synth.body import BodyModel
 from synth.corpus.ground import runs
-from synth.corpus.stage import seat_under
+from synth.corpus.stage import SLAB, seat_under
 from synth.interaction import Interaction
 from synth.room import Box, Furniture
 from synth.rotation import Array, slerp
@@ -112,7 +112,7 @@ def armchair_under(seat: Furniture) -> Furniture:
         return Box(np.array([x, y, (low + high) / 2 - middle]), np.array([width, length, high - low]))
 
     solids = (
-        block(0.0, 0.0, height - 0.16, height, 0.70, depth),
+        block(0.0, 0.0, height - SLAB, height, 0.70, depth),
         block(0.0, -depth / 2 - 0.07, 0.0, size[2], 0.84, 0.10),
         block(-0.385, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),
         block(0.385, -0.02, 0.0, height + 0.2, 0.07, depth - 0.04),

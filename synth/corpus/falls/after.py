@@ -1,0 +1,64 @@
+"""What may follow a fall: getting up again, joined to where the body lies from captured get-ups of the library."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synth.corpus.care.tracks import Track, crossfade, hold
+from synth.corpus.falls.plan import Scene
+from synth.corpus.falls.start import FPS, vertices
+from synth.corpus.library import LibraryEntry
+from synth.rotation import Array, matrix_to_axis_angle
+from synth.skeleton import JOINT, forward_kinematics
+
+PRONE, SUPINE = ("get_up_05", "get_up_06"), ("get_up_02", "get_up_03")
+FACE = 0.75  # cosine between the trunk's front and the vertical from which somebody lies on the front or the back
+TURN = np.radians(75.0)  # the most that the pelvis may have to turn into the get-up's first pose
+PACE = np.radians(70.0)  # radians a second of the fastest joint on the way into it: an old person's
+DEEP = 0.035  # metres that the way into it may lead into the floor
+
+
+def rising(scene: Scene, lying: Track, rest: Array) -> tuple[Track, LibraryEntry] | None:
+    """Getting up from the last pose of `lying`, from that pose on, and the motion used; None where none fits.
+
+    Args:
+        lying: pelvis [T, 3] and rotations of a body at rest on the floor.
+        rest: rest joints [24, 3].
+    """
+    last = hold(lying, lying.frames - 1, 1)
+    joints, world = forward_kinematics(last.rotmats[0], rest, last.pelvis[0] - rest[0])
+    front = float(world[JOINT["spine2"], 2, 2])
+    if abs(front) < FACE:
+        return None
+    item, start = scene.captured(SUPINE if front > 0 else PRONE, (1.1, 1.4))
+    got_up = Track(start.transl + rest[0], start.rotmats)
+    turn = _along(joints) - _along(start.joints[0])
+    got_up = got_up.moved(turn, np.zeros(3))
+    shift = np.append(last.pelvis[0, :2] - got_up.pelvis[0, :2], 0.0)
+    got_up = got_up.moved(0.0, shift)
+    angles = np.linalg.norm(
+        matrix_to_axis_angle(np.swapaxes(last.rotmats[0], -1, -2) @ got_up.rotmats[0]), axis=-1
+    )  # [24]
+    if angles[0] > TURN:
+        return None
+    count = max(round(1.0 * FPS), round(float(angles.max()) / PACE * FPS))
+    into = crossfade(hold(last, 0, count), hold(got_up, 0, count), 0, count)
+    skin = vertices(scene.body, scene.person.betas, into.rotmats, into.pelvis - rest[0], 3)
+    if skin[..., 2].min() < -DEEP:
+        return None
+    rotmats = np.concatenate([into.rotmats, got_up.rotmats])
+    return Track(np.concatenate([into.pelvis, got_up.pelvis]), rotmats), item
+
+
+def rise_times(joints: Array, first: int) -> tuple[float, float]:
+    """Seconds at which a body [T, 24, 3] that rests at frame `first` begins to go up, and at which it is up."""
+    heights = joints[:, [JOINT["pelvis"], JOINT["head"]], 2]
+    moving = (np.abs(np.gradient(heights, 1 / FPS, axis=0)) > 0.1).any(1)
+    at = first + np.flatnonzero(moving[first:])
+    return float(at[0]) / FPS, float(at[-1] + 1) / FPS
+
+
+def _along(joints: Array) -> float:
+    """Direction of the trunk over the floor, pelvis to neck, radians."""
+    spine = joints[JOINT["neck"]] - joints[JOINT["pelvis"]]
+    return float(np.arctan2(spine[1], spine[0]))
