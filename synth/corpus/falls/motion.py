@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth.corpus.care.tracks import Track, breathe, crossfade, from_interaction
-from synth.corpus.falls.after import rise_times, rising
+from synth.corpus.falls.after import rising
 from synth.corpus.falls.control import Muscles
 from synth.corpus.falls.humanoid import SOFT, Humanoid, build, hinges
 from synth.corpus.falls.plan import Plan, Scene
@@ -38,7 +38,7 @@ DEEPEST = 0.035  # metres of skin in the floor or in hard furniture that are sti
 SKIN = 0.006  # metres left in the floor: flesh is flat where it lies
 EXCESS = 0.45  # radians a rotation vector may leave its range: hinges turn one after the other, vectors at once
 BREATH = "idle_02"  # whose small movements the lying breathe with
-GETS_UP = 0.35  # share of those who can that get up again
+GETS_UP = 0.35  # share of those who lie on the back, and could, that get up again
 UNCONSCIOUS = ("faint", "stiff")
 SMALL = ("left_hand", "right_hand", "left_foot", "right_foot")
 LIMITED = sorted(joint_ranges())
@@ -56,7 +56,7 @@ class Fall:
             impact, pelvis and head being down, stillness.
         figures: what was measured (`quality` of the interaction).
         sources: the captured motions in it besides the start.
-        rise: seconds at which the person begins to get up and is up again; None for whoever stays down.
+        rise: what is done until when (seconds) by whoever gets up again, lying at first; else empty.
     """
 
     rotmats: Array
@@ -67,7 +67,7 @@ class Fall:
     settled: float
     rest: float
     figures: dict[str, float]
-    rise: tuple[float, float] | None = None
+    rise: tuple[tuple[str, float], ...] = ()
     sources: tuple[LibraryEntry, ...] = ()
 
 
@@ -86,23 +86,19 @@ def fall(scene: Scene, plan: Plan) -> Fall:
     _energy_kept(trace, plan)
     shown = frame if plan.whole else round(scene.uniform(1.2, 2.6) * FPS)
     first = max(plan.earliest, frame - shown, 0)
-    rotmats, transl, lain, sources = _assembled(scene, humanoid, trace, plan, first)
+    rotmats, transl, rise, sources = _assembled(scene, humanoid, trace, plan, first)
     ahead = (frame - first) / FPS
     times = _times(trace, humanoid, ahead)
     figures = _measured(scene, plan, humanoid, trace, times, ahead)
     transl = _lifted(scene, plan, rotmats, transl, figures)
-    rise = None
-    if lain < len(transl):
-        joints, _ = forward_kinematics(rotmats, humanoid.rest, transl)
-        rise = rise_times(joints, lain)
     return Fall(rotmats, transl, ahead, *times, figures, rise, sources)
 
 
 def _assembled(
     scene: Scene, humanoid: Humanoid, trace: Trace, plan: Plan, first: int
-) -> tuple[Array, Array, int, tuple[LibraryEntry, ...]]:
+) -> tuple[Array, Array, tuple[tuple[str, float], ...], tuple[LibraryEntry, ...]]:
     """Captured before the event, simulated until rest, then the last pose with a sleeper's breath, and sometimes a
-    captured getting up; also the frame at which the lying ends, and the library's motions that were used."""
+    captured getting up; also what is done until when after the lying, and the library's motions that were used."""
     picked = trace.qpos[:: round(RATE / FPS)]
     rotmats, transl = humanoid.pose(picked)
     rotmats = _fingers(rotmats)
@@ -118,14 +114,16 @@ def _assembled(
         Track(transl + humanoid.rest[0], rotmats),
         lying,
     ]
-    lain = sum(part.frames for part in parts)
+    lain = sum(part.frames for part in parts) / FPS
+    labels: tuple[tuple[str, float], ...] = ()
     if not plan.furniture and plan.facts["cause"] not in UNCONSCIOUS and scene.chance(GETS_UP):
         rise = rising(scene, lying, humanoid.rest)
         if rise is not None:
-            parts.append(rise[0])
-            sources = (*sources, rise[1])
+            parts.append(rise.track)
+            sources = (*sources, rise.item)
+            labels = tuple((label, lain + until) for label, until in rise.labels)
     pelvis = np.concatenate([part.pelvis for part in parts])
-    return np.concatenate([part.rotmats for part in parts]), pelvis - humanoid.rest[0], lain, sources
+    return np.concatenate([part.rotmats for part in parts]), pelvis - humanoid.rest[0], labels, sources
 
 
 def _times(trace: Trace, humanoid: Humanoid, ahead: float) -> tuple[float, float, float, float]:

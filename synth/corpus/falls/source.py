@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def _interaction(strategy: Strategy, scene: Scene, plan: Plan, made: Fall, key: 
     actions = _actions(plan, made, seconds)
     captions = captions_of(
         strategy.interaction_class, plan.facts, _before(actions), person.gender, person.age, scene.rng,
-        made.rise is not None,
+        bool(made.rise),
     )  # fmt: skip
     skin = np.zeros((len(made.transl), len(scene.body.v_template), 3))
     skin[:, np.unique(scene.body.faces)] = vertices(scene.body, person.betas, made.rotmats, made.transl)
@@ -138,7 +139,7 @@ def _interaction(strategy: Strategy, scene: Scene, plan: Plan, made: Fall, key: 
 
 def _figures(made: Fall) -> dict[str, float]:
     moments = ("event", "onset", "impact", "settled", "rest")
-    up = {"gets_up": float(made.rise is not None)}
+    up = {"gets_up": float(bool(made.rise))}
     return made.figures | {name: float(getattr(made, name)) for name in moments} | up
 
 
@@ -172,13 +173,13 @@ def _actions(plan: Plan, made: Fall, seconds: float) -> tuple[ActionSegment, ...
     begin = listed[-1].end if listed else 0.0
     settled = min(max(made.settled, made.impact), seconds - 0.3)
     listed.append(ActionSegment(0, begin, round(settled, 3), "fall"))
-    end = seconds if made.rise is None else made.rise[0]
-    listed.append(ActionSegment(0, round(settled, 3), round(end, 3), "fallen"))
-    if made.rise is not None:
-        up = min(made.rise[1], seconds)
-        listed.append(ActionSegment(0, round(end, 3), round(up, 3), "stand_up"))
-        if seconds - up > 0.25:
-            listed.append(ActionSegment(0, round(up, 3), round(seconds, 3), "standing"))
+    listed.append(ActionSegment(0, round(settled, 3), round(seconds, 3), "fallen"))
+    for label, until in made.rise:
+        down = listed[-1]
+        if label in ("lying", "fallen") and down.label == "fallen":
+            listed[-1] = replace(down, end=round(until, 3))
+        else:
+            listed.append(ActionSegment(0, listed[-1].end, round(min(until, seconds), 3), label))
     return tuple(listed)
 
 
