@@ -34,7 +34,9 @@ DURATION = (0.4, 2.5)  # seconds from the loss of balance to the trunk's impact
 SPEED = (0.9, 4.0)  # m/s, peak vertical speed of the pelvis: Choi's mean - 2 SD to + 3 SD
 OFF_SEAT = 0.75  # a seat is about half as high as standing hips: speeds go with the root of the height
 LOW_PELVIS, LOW_HEAD = 0.30, 0.60  # metres above the floor at rest
-DEEPEST = 0.035  # metres of skin in the floor or in hard furniture that are still mended by lifting
+DEEPEST = 0.035  # metres of skin in the floor that are still mended by lifting
+HARD = 0.02  # metres of skin in furniture, beyond what cushions and the flesh on them give
+CUSHION = SOFT + 0.015
 SKIN = 0.006  # metres left in the floor: flesh is flat where it lies
 EXCESS = 0.45  # radians a rotation vector may leave its range: hinges turn one after the other, vectors at once
 BREATH = "idle_02"  # whose small movements the lying breathe with
@@ -239,7 +241,7 @@ def _lifted(scene: Scene, plan: Plan, rotmats: Array, transl: Array, figures: di
         raise Rejected(f"{100 * depth.max():.1f} cm of the body are in the floor")
     hard = _furniture_depth(plan, skin)
     figures["furniture_depth"] = hard
-    if hard > DEEPEST:
+    if hard > HARD:
         raise Rejected(f"{100 * hard:.1f} cm of the body are in the furniture")
     reach = 4
     padded = np.pad(depth, reach, mode="edge")
@@ -260,6 +262,7 @@ def _furniture_depth(plan: Plan, skin: Array) -> float:
             local = solid.to_local(skin[first:])
             inside = (np.asarray(solid.size) / 2 - np.abs(local)).min(-1)
             top = solid.center[2] + solid.size[2] / 2
-            soft = SOFT + 0.015 if piece.seat_height and abs(top - piece.seat_height) < 0.03 else 0.0
+            seat = piece.seat_height is not None and abs(top - piece.seat_height) < 0.03
+            soft = CUSHION if seat or piece.cls == "armchair" else 0.0
             deepest = max(deepest, float(inside.max()) - soft)
     return max(deepest, 0.0)

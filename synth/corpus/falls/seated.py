@@ -74,11 +74,11 @@ def _roll(pose: Pose, tone: tuple[float, float], limp: bool) -> Scenario:
         frame = scene.frame(start, 0.75, 0.95)
         yaw = start.yaw(frame)
         turned = -_sign(side)
-        seconds = scene.uniform(0.7, 1.1)
+        seconds = scene.uniform(0.8, 1.2)
         forces = (
-            Force(("pelvis", "spine3"), (1.0, 0.0, 0.0), turn=turned * scene.uniform(0.7, 1.0), seconds=seconds),
+            Force(("pelvis", "spine3"), (1.0, 0.0, 0.0), turn=turned * scene.uniform(0.45, 0.7), seconds=seconds),
             Force(
-                ("pelvis", "spine2", "spine3"), (0.0, _sign(side), 0.15), push=scene.uniform(1.1, 1.6), seconds=seconds
+                ("pelvis", "spine2", "spine3"), (0.0, _sign(side), 0.05), push=scene.uniform(0.9, 1.3), seconds=seconds
             ),
         )
         taken = sided(pose, side)
@@ -202,7 +202,8 @@ def _miss(way: str, kind: str = "chair") -> Scenario:
             piece = shifted(_piece(kind, seat), -scene.uniform(0.0, 0.1), -_sign(side) * scene.uniform(0.44, 0.55), yaw)
         hips = start.joints[:, JOINT["pelvis"], 2]
         sitting, standing = float(hips[down]), float(hips[:5].mean())
-        level = sitting + scene.uniform(0.6, 0.95) * (standing - sitting)
+        share = scene.uniform(0.6, 0.95) if way == "behind" else scene.uniform(0.85, 0.97)
+        level = sitting + share * (standing - sitting)
         frame = int(np.argmax(hips < level))
         if frame < 12:
             raise Rejected("the captured motion has no such moment")
@@ -232,7 +233,7 @@ def _slide(kind: str, limp: bool, aside: bool = False, slow: bool = False) -> Sc
         push = scene.uniform(1.8, 2.3) if kind == "bed" else scene.uniform(1.0, 1.5)
         forces = (
             Force(("pelvis",), (1.0, left, 0.05), push=push, seconds=seconds),
-            Force(("spine3",), (-1.0, 0.0, 0.0), push=scene.uniform(0.2, 0.45), seconds=seconds),
+            Force(("spine3",), (-1.0, 0.0, 0.0), push=scene.uniform(0.1, 0.3), seconds=seconds),
         )
         slides = (Slide(SEAT, scene.uniform(0.05, 0.15), 0.0, seconds), Slide(FEET, 0.2, 0.0, 1.5))
         reflex = scene.limp(STRETCHED) if limp else scene.reflex(STRETCHED, (0.15, 0.35), delay=0.0)

@@ -178,7 +178,7 @@ def _slip_still(scene: Scene) -> Plan:
         Force(("left_ankle", "right_ankle"), AHEAD, push=scene.uniform(0.2, 0.35), seconds=scene.uniform(0.25, 0.4)),
         Force(("spine3", "spine2"), BACK, push=scene.uniform(0.6, 0.9), seconds=0.4),
     )
-    slide = Slide(FEET, scene.uniform(0.02, 0.06), 0.0, scene.uniform(0.7, 1.2))
+    slide = Slide(FEET, scene.uniform(0.08, 0.15), 0.0, scene.uniform(0.4, 0.7))
     reflex = scene.reflex(BACKWARD, (0.25, 0.6))
     before = before_fall(start, frame, scene.body)
     made = _plan(item, start, frame, Event(forces, (), (slide,)), reflex, "backward", "standing", cause="slip")
