@@ -33,7 +33,7 @@ from synth.skeleton import JOINT, SMPL_JOINTS, forward_kinematics
 DURATION = (0.4, 2.5)  # seconds from the loss of balance to the trunk's impact
 SPEED = (0.9, 4.0)  # m/s, peak vertical speed of the pelvis: Choi's mean - 2 SD to + 3 SD
 OFF_SEAT = 0.75  # a seat is about half as high as standing hips: speeds go with the root of the height
-LOW_PELVIS, LOW_HEAD = 0.30, 0.60  # metres above the floor at rest
+LOW_PELVIS, LOW_HEAD = 0.26, 0.60  # metres above the floor at rest
 DEEPEST = 0.035  # metres of skin in the floor that are still mended by lifting
 HARD = 0.02  # metres of skin in furniture, beyond what cushions and the flesh on them give
 CUSHION = SOFT + 0.015
@@ -205,6 +205,8 @@ def _directed(plan: Plan, angle: float, face_up: float, length: float) -> None:
         "backward": abs(angle) < np.pi - WIDE or face_up < -0.3,
         "sideways": not np.pi / 2 - WIDE < abs(angle) < np.pi / 2 + WIDE or (side == "left") != (angle > 0),
     }.get(plan.way, False)
+    if plan.facts["cause"] in ("sink", "slide", "slip") and plan.way == "" and face_up < -0.3:
+        raise Rejected("slips to the floor but ends on the face")
     if wrong or (plan.way and length < 0.35):
         raise Rejected(f"falls to {np.degrees(angle):.0f} degrees instead of {plan.way}")
 

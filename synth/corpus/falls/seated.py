@@ -111,7 +111,7 @@ def _in_bed(scene: Scene, start: Start) -> tuple[Start, Furniture, str]:
     along = np.array([-np.sin(yaw), np.cos(yaw)])
     bed = moved(bed, middle - place * toward + 0.05 * along, yaw)
     lift = np.array([0.0, 0.0, height - 0.01])
-    return Start(rotmats, transl + lift, joints + lift, start.betas), bed, side
+    return Start(rotmats, transl + lift, joints + lift, start.betas, None, ((0, len(order)),)), bed, side
 
 
 def _edge(way: str, limp: bool) -> Scenario:

@@ -114,7 +114,7 @@ def _interaction(strategy: Strategy, scene: Scene, plan: Plan, made: Fall, key: 
     seconds = len(made.transl) / FPS
     actions = _actions(plan, made, seconds)
     captions = captions_of(
-        strategy.interaction_class, plan.facts, _before(actions), person.gender, person.age, scene.rng,
+        strategy.interaction_class, plan.facts, _before(plan, actions), person.gender, person.age, scene.rng,
         bool(made.rise),
     )  # fmt: skip
     skin = np.zeros((len(made.transl), len(scene.body.v_template), 3))
@@ -152,8 +152,10 @@ def _source(key: str, strategy: Strategy, plan: Plan, made: Fall) -> dict[str, s
     }  # fmt: skip
 
 
-def _before(actions: Sequence[ActionSegment]) -> str:
+def _before(plan: Plan, actions: Sequence[ActionSegment]) -> str:
     """What is done when the fall begins."""
+    if plan.facts["cause"] in ("miss", "rise"):
+        return "sit_down" if plan.facts["cause"] == "miss" else "stand_up"
     falls = next(i for i, segment in enumerate(actions) if segment.label == "fall")
     return actions[falls - 1].label if falls else "standing"
 

@@ -211,7 +211,8 @@ def _sink(ids: Ids, before: str) -> Scenario:
         pose = {name: dict(angles) for name, angles in BACKWARD.items()}
         pose |= {"hip": {"x": -1.5}, "knee": {"x": 2.0}, "ankle": {"x": -0.5}, "shoulder": {"z": -1.1, "y": -0.2}}
         reflex = scene.reflex(pose, (0.12, 0.25), delay=0.05, blend=scene.uniform(0.4, 0.7))
-        event = Event((scene.push(BACK, (0.25, 0.5), (0.4, 0.7)),))
+        back = (-0.4 - 0.8 * _speed(start, frame), 0.0, 0.0)
+        event = Event((scene.push(back, (0.7, 1.2), (0.4, 0.7)),))
         return _plan(item, start, frame, event, reflex, "", before, cause="sink")
 
     return plan
