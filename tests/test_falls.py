@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
@@ -11,13 +13,16 @@ from scipy.spatial.transform import Rotation
 
 from synth.body import load_body
 from synth.body.shape import draw_person
-from synth.corpus.falls import STRATEGIES, FallSource
+from synth.corpus.care.tracks import Track
+from synth.corpus.falls import STRATEGIES, FallSource, make_fall
+from synth.corpus.falls.after import rising
 from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, Muscles, Reflex, mirror, overlaid
 from synth.corpus.falls.humanoid import TREE, build, hinge_limits, hinges, rotations
 from synth.corpus.falls.motion import DURATION, SPEED
+from synth.corpus.falls.plan import Scene
 from synth.corpus.falls.simulate import RATE, Event, simulate
 from synth.corpus.falls.start import vertices
-from synth.corpus.source import Source
+from synth.corpus.source import Rejected, Source
 from synth.errors import BadOption
 from synth.motion.actions import measure_actions
 from synth.motion.fit import one_thread
@@ -211,6 +216,32 @@ def test_a_fall_goes_where_it_says(falls, body, key, way) -> None:
         assert face_up > -0.3
     else:
         assert across > max(0.5, 0.7 * abs(along))
+
+
+def test_what_falls_the_other_way_is_rejected(body) -> None:
+    real = STRATEGIES["stiff_backward"]
+    wrong = replace(real, plan=lambda scene: replace(real.plan(scene), way="forward"))
+    with pytest.raises(Rejected, match="instead of forward"):
+        make_fall(wrong, np.random.SeedSequence(SEED), body)
+
+
+def test_who_lies_on_the_back_gets_up_from_there(body, person) -> None:
+    scene = Scene(body, person, np.random.default_rng(4))
+    rest = body.rest_joints(person.betas).astype(float)
+    _, start = scene.captured(("lie_down_03",), (1.0, 1.0), flip=False)
+    lying = Track(start.transl + rest[0], start.rotmats).moved(0.8, np.array([1.0, 2.0, 0.0]))
+    rise = rising(scene, lying, rest)
+    assert rise is not None
+    np.testing.assert_allclose(rise.track.pelvis[0], lying.pelvis[-1], atol=0.01)
+    turned = np.swapaxes(rise.track.rotmats[0], -1, -2) @ lying.rotmats[-1]
+    assert np.arccos(np.clip((np.trace(turned, axis1=-2, axis2=-1) - 1) / 2, -1, 1)).max() < 0.05
+    assert rise.track.pelvis[-1, 2] > 0.7
+    assert rise.labels[0][0] in ("lying", "fallen")
+    assert rise.labels[-1][0] in ("stand_up", "standing")
+    prone = lying.moved(0.0, np.zeros(3))
+    over = Rotation.from_rotvec([0, np.pi, 0]).as_matrix()  # about the body's long axis
+    prone.rotmats[-1, 0] = prone.rotmats[-1, 0] @ over
+    assert rising(scene, prone, rest) is None
 
 
 def test_the_same_seed_gives_the_same_bytes(falls, body, tmp_path) -> None:
