@@ -36,8 +36,8 @@ _SELF, _WORLD = 1, 2  # bits: a body's own capsules; hulls against floor and fur
 # the least range; along a limb's own axis comes last, as in the ISB's recommendations (Wu et al. 2002, 2005).
 _ORDER = {"shoulder": "zxy", "elbow": "yzx", "wrist": "zyx", "hand": "zyx", "collar": "zyx"}
 
-# Shares of the body's mass (de Leva 1996, J. Biomech. 29: 1223-1230, table 4): female, male. The trunk's three parts
-# go to the joints in the shares of their length.
+# Shares of the body's mass (de Leva 1996, J. Biomech. 29: 1223-1230, table 4): female, male. How the trunk's three
+# parts, the head, hands and feet are shared out over our capsules is our choice, by their size on the body.
 _MASS = {
     "head": (0.0668, 0.0694), "upper_trunk": (0.1545, 0.1596), "middle_trunk": (0.1465, 0.1633),
     "lower_trunk": (0.1247, 0.1117), "upper_arm": (0.0255, 0.0271), "forearm": (0.0138, 0.0162),
