@@ -6,7 +6,8 @@ second, so that the frame rate does not matter, and mapped back to the motion's 
 
 Words (`taxonomy.json`; OmniFall's 16 classes):
 
-- on the floor: "lying" after a controlled way down, "fallen" after a fall and wherever nobody saw how it came about;
+- on the floor: "lying" after a controlled way down, "fallen" after a fall (sitting where one landed, too) and
+  wherever nobody saw how it came about;
 - on all fours: "crawl" while getting along, "kneeling" at rest (the posture says "crawling" for both);
 - from lying to sitting, bending down to the floor and back: "other", OmniFall's word for what it does not name;
 - a way up or down through brief halts (lying, kneeling, standing) is ONE transition with the name of where it leads.
@@ -35,6 +36,7 @@ GRID = 20.0  # frames a second in which everything is measured
 # A trunk that comes down faster than this is out of control: sitting and lying down stay below, falls go above
 # (Bourke, O'Donovan, OLaighin 2008, Med. Eng. Phys. 30: 937-946, measured at the trunk on falls and daily activities).
 FALL_SPEED = 1.3
+FALL_SPEED_LOW = 0.92  # the same off a seat or a bed: half the height, hence the root of a half of the speed
 CHANGING = 0.10  # m/s up or down at which head or pelvis is on its way (walking's bob is smoothed away, below 0.05)
 # Seconds of stillness that make a posture more than a moment on the way, and seconds after which it counts even if
 # the head keeps moving (leaning about on a chair). Kneeling, squatting and sitting on the floor are stations of
@@ -51,6 +53,7 @@ FLIGHT = 0.045  # metres both feet are above the floor in a jump
 TAKE_OFF = 0.8  # m/s upwards before it (stepping over something reaches 0.3)
 BEND_TIME = 0.4  # seconds with the trunk down that are more than a nod
 ONE_WAY = 0.05  # metres: a pelvis that dips less than this below where it comes from does not go down first
+FALL_SLIDE = 0.8  # seconds after coming down in which a body still slides on from its fall
 SHORTEST = 0.25  # seconds; shorter segments join a neighbour (not falls and jumps)
 
 _REST_LABEL = {
@@ -175,8 +178,9 @@ def _creeping(found: pose.Postures, joints: Array) -> np.ndarray:
     speed = np.linalg.norm(_velocity(joints[:, 0, :2], 0.4), axis=-1)
     down = np.isin(kinds, (pose.LYING, pose.FOURS)) & (found.support < 0)
     for first, last in _hysteresis(np.where(down, speed, 0.0), WALK_OFF, 0.06, round(0.8 * GRID)):
-        # a fall slides too, but not for long
-        if last - first >= GRID and _extent(joints[first:last, 0, :2]) > 0.3:
+        # a fall slides too, but not for long: who has just come down must get along after that as well
+        own = first + (round(FALL_SLIDE * GRID) if first > 0 else 0)
+        if last - first >= GRID and own < last and _extent(joints[own:last, 0, :2]) > 0.3:
             kinds[first:last] = np.where(down[first:last], pose.FOURS, kinds[first:last])
     return kinds
 
@@ -204,7 +208,8 @@ def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) 
         end = after.first
         while end < after.last - 1 and changing[end]:
             end += 1
-        if before.kind == after.kind:  # down and up again without a halt, or a moment nobody can name
+        out_of_bed = before.kind == after.kind == pose.LYING and after.floor and not before.floor
+        if before.kind == after.kind and not out_of_bed:  # down and up again without a halt, or a moment without a name
             between = slice(before.last, after.first)
             if before.kind != pose.UPRIGHT and after.first - before.last < GRID:
                 words[between] = words[before.last - 1]  # shifting on the chair, rearing up while crawling
@@ -224,6 +229,8 @@ def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) 
         peak = drop[max(0, start - 2) : end + 2].max(initial=0.0)
         label = _way(before, after, float(peak))
         words[start:end] = ACTION_INDEX[label]
+        if after.kind == pose.FLOOR_SEATED and label == "fall":
+            words[end : after.last] = ACTION_INDEX["fallen"]
         if after.kind == pose.LYING and after.floor and label == "lie_down":
             lasting = slice(end, after.last)
             words[lasting] = np.where(words[lasting] == ACTION_INDEX["fallen"], ACTION_INDEX["lying"], words[lasting])
@@ -235,8 +242,9 @@ def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) 
 def _find_rests(kinds: np.ndarray, changing: np.ndarray, support: np.ndarray) -> list[_Rest]:
     """Runs of one posture that are held; being on one's feet is one posture however one moves there."""
     coarse = np.where(np.isin(kinds, _UP), pose.UPRIGHT, kinds)
+    in_bed = (coarse == pose.LYING) & (support >= 0)
     rests: list[_Rest] = []
-    for first, last in _runs(coarse):
+    for first, last in _runs(2 * coarse + in_bed):
         kind = int(coarse[first])
         length, still = (last - first) / GRID, int((~changing[first:last]).sum()) / GRID
         held = still >= ON_THE_WAY.get(kind, REST) or length >= (LONG_ON_THE_WAY if kind in ON_THE_WAY else LONG)
@@ -262,7 +270,8 @@ def _dip(kinds: np.ndarray, support: np.ndarray) -> str | None:
 def _way(before: _Rest, after: _Rest, drop: float) -> str:
     """The name of the way from one posture held to the next. ``drop`` m/s: fastest fall of the chest on it."""
     low = after.kind in (pose.LYING, pose.FLOOR_SEATED) and after.floor
-    if low and before.kind != pose.LYING and drop > FALL_SPEED:
+    limit = FALL_SPEED_LOW if before.kind in (pose.SEATED, pose.LYING) else FALL_SPEED
+    if low and (before.kind != pose.LYING or not before.floor) and drop > limit:
         return "fall"
     if after.kind == pose.UPRIGHT:
         return "stand_up"

@@ -334,6 +334,13 @@ _LIMITS: dict[int, tuple[tuple[float, float], ...]] = {
     22: ((-0.2, 0.2), (-0.3, 0.3), (-1.6, 0.3)),
     23: ((-0.2, 0.2), (-0.3, 0.3), (-0.3, 1.6)),
 }
+
+
+def joint_ranges() -> dict[int, tuple[tuple[float, float], ...]]:
+    """Range (low, high) of each component x, y, z of a joint's local rotation vector, radians, by joint index."""
+    return dict(_LIMITS)
+
+
 _LIMITED = sorted(_LIMITS)
 _RANGE = torch.tensor([_LIMITS[j] for j in _LIMITED])
 
