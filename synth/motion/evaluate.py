@@ -223,7 +223,7 @@ def _holds(case: _Case, proxies: Sequence, state: object) -> dict[str, float]:
         elif contact.target["object"] in case.solids:
             gap = mesh.box_distances(own, case.solids[str(contact.target["object"])]).min(1)
             objects.append(np.maximum(0.0, gap))
-    found = {}
+    found: dict[str, float] = {}
     if between:
         gap = np.concatenate(between)
         found |= {"contact_gap": gap.mean(), "contact_gap_max": gap.max()}
