@@ -11,7 +11,7 @@ import numpy as np
 from synth.body import BodyModel
 from synth.corpus import ground
 from synth.interaction import Interaction
-from synth.rotation import Array, matrix_from_6d, matrix_to_6d, yaw_matrix
+from synth.rotation import Array, matrix_from_6d, matrix_to_6d
 from synth.skeleton import facing_yaw, forward_kinematics
 
 # name -> columns of a row
@@ -67,16 +67,13 @@ def centred(rows: Array) -> Array:
     there = first[..., -1] > 0.5
     six = np.where(there[..., None], first[..., COLUMNS["global_orient"]], np.array([1.0, 0, 0, 0, 1, 0]))
     turn = np.where(there, -facing_yaw(matrix_from_6d(six)), 0.0)
-    rotation = yaw_matrix(turn).astype(rows.dtype)[..., None, None, :, :]
-    pelvis = first[..., COLUMNS["joints"]][..., :3] * np.array([1, 1, 0], rows.dtype)
-    shift = np.where(there[..., None], pelvis, 0).astype(rows.dtype)[..., None, None, :]
+    c, s = (value.astype(rows.dtype)[..., None, None, None] for value in (np.cos(turn), np.sin(turn)))
+    over = np.where(there[..., None], first[..., 135:137], 0)[..., None, None, :]
+    here = rows[..., -1:]  # 1 or 0: whoever is absent stays at zero
     moved = rows.copy()
-    rest = rows[..., 135:138] - rows[..., :3]
-    present = rows[..., -1:] > 0.5
-    for name, fixed in (("joints", False), ("hand_joints", False), ("global_orient", True)):
-        columns = COLUMNS[name]
-        points = rows[..., columns].reshape(*rows.shape[:-1], -1, 3)
-        points = (points if fixed else points - shift[..., None, :]) @ np.swapaxes(rotation, -1, -2)
-        moved[..., columns] = np.where(present, points.reshape(*rows.shape[:-1], -1), 0)
-    moved[..., :3] = np.where(present, moved[..., 135:138] - rest, 0)
+    for columns, shift in ((slice(135, 201), over), (slice(217, 223), over), (slice(3, 9), None)):
+        x, y = (moved[..., columns.start + axis : columns.stop : 3] for axis in (0, 1))
+        a, b = (x, y) if shift is None else (x - shift[..., :1], y - shift[..., 1:])
+        x[...], y[...] = (c * a - s * b) * here, (s * a + c * b) * here
+    moved[..., :3] += moved[..., 135:138] - rows[..., 135:138]  # the rest pelvis is the same: both move alike
     return moved

@@ -34,7 +34,7 @@ METRICS: Mapping[str, str] = {
     "contact_gap": "m, mean distance of the touching points, or of the skins of parts that are said to touch",
     "contact_gap_max": "m, worst of the same",
     "object_gap": "m, mean distance of a part's skin from the furniture or floor that it is said to touch",
-    "object_penetration": "m, worst depth of a skin in furniture (a sitter presses some 2 cm into a seat)",
+    "object_penetration": "m, worst depth of a skin in furniture (sitters press 2 cm in; at most half a slab)",
     "object_penetration_mean": "m, mean over time of the deepest vertex's depth in furniture",
     "bone_drift": "m, largest change of a bone's length",
     "jerk": "m/s^3, mean size of the joints' third derivative",
