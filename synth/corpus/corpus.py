@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 from synth import __version__
 from synth.corpus import card
 from synth.corpus.config import Config, SourceConfig, missing_options
-from synth.corpus.items import Item, ids_of, is_staged, items_of, make_item, read_reason, read_staged, take_of
+from synth.corpus.items import MIRRORED, Item, ids_of, is_staged, items_of, make_item, read_reason, read_staged, take_of
 from synth.corpus.pool import run_items
 from synth.corpus.rows import COLUMNS, FEATURES, WIDTH
 from synth.corpus.shards import CORPUS_FILE, SHARDS, VERSION, Staged, read_info, sha256, split_of, write_shards
@@ -95,6 +95,7 @@ def build(config: Config, out: Path, workers: int, report: Report = lambda done,
         _clear(out)  # a build may have been killed with its last breath
         return info
     planned = plan(config)
+    _refuse_foreign(out)
     with _locked(out):
         _begin(out, {"settings": settings, "versions": versions()})
         staging = out / STAGING
@@ -212,7 +213,7 @@ def _assemble(planned: Plan, out: Path, staging: Path) -> dict[str, Any]:
             "credit": licence.credit,
             **tally.of("source", name),
             "items": sum(item.source == name for item in planned.items),
-            "rejected": sum(line["source"] == name for line in rejected),
+            "rejected": _items_in(line for line in rejected if line["source"] == name),
         }
         for name, licence in sorted(planned.licences.items())
     }
@@ -227,12 +228,17 @@ def _assemble(planned: Plan, out: Path, staging: Path) -> dict[str, Any]:
         "shards": shards,
         "sources": made_of,
         "left_out": dict(planned.left_out),
-        "statistics": tally.to_json() | {"rejected": len(rejected), "items": len(planned.items)},
+        "statistics": tally.to_json() | {"rejected": _items_in(rejected), "items": len(planned.items)},
     }
     write_text(out / CARD, card.text(info, rejected))
     info["sha256"] = {name: sha256(out / name) for name in (CARD, REJECTED, STATISTICS)}
     write_json(out / CORPUS_FILE, info)
     return info
+
+
+def _items_in(lines: Iterable[Mapping[str, str]]) -> int:
+    """How many items the lines speak of: a mirror image is no item of its own."""
+    return len({line["id"].removesuffix(MIRRORED) for line in lines})
 
 
 class _Tally:
@@ -289,10 +295,16 @@ def _begin(out: Path, value: dict[str, Any]) -> None:
         for part in ("settings", "versions"):
             _same_settings(out, found.get(part) if isinstance(found, dict) else None, value[part])
         return
-    others = sorted(item.name for item in out.iterdir() if item.name != LOCK)
-    if others:
-        raise BadOption("--out", str(out), f"a new or empty folder: this one holds {others[0]} and no build")
     write_json(path, value)
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Nothing of anybody's is overwritten."""
+    if out.exists() and not out.is_dir():
+        raise BadOption("--out", str(out), "a folder; this is a file")
+    others = sorted(item.name for item in out.iterdir() if item.name != LOCK) if out.exists() else []
+    if others and BUILD_FILE not in others:
+        raise BadOption("--out", str(out), f"a new or empty folder: this one holds {others[0]} and no build")
 
 
 def _same_settings(out: Path, found: Any, wanted: dict[str, Any]) -> None:
@@ -316,8 +328,6 @@ def _tidy(staging: Path) -> None:
 @contextlib.contextmanager
 def _locked(out: Path) -> Iterator[None]:
     """One build a folder at a time; the lock goes with the process, however it ends."""
-    if out.exists() and not out.is_dir():
-        raise BadOption("--out", str(out), "a folder; this is a file")
     out.mkdir(parents=True, exist_ok=True)
     handle = os.open(out / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
