@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deadly import deadly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +41,7 @@ test: 0.2
 shard_megabytes: 0.5
 sources:
   - name: library
-    limit: 7
+    limit: 24
 """
 
 
@@ -62,26 +62,34 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_killed_and_resumed_gives_the_same_bytes(tiny: Path) -> None:
-    """SIGKILL after the first items, with two workers; then the same command again, with two."""
-    out = tiny / "killed"
+def test_stopped_twice_and_resumed_gives_the_same_bytes(tiny: Path) -> None:
+    """SIGKILL after the first items, Ctrl-C after some more, then to the end: with two workers, or one."""
+    out = tiny / "stopped"
     arguments = command("build", tiny / "tiny.yaml", "--out", out, "--workers", 2)
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while len(list((out / STAGING).glob("*.npz")) if (out / STAGING).exists() else []) < 2:
-        assert time.monotonic() < deadline
-        assert process.poll() is None, "it finished before it could be killed"
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (out / "corpus.json").exists()
-    left = sorted((out / STAGING).glob("[!.]*"))
-    made = {path.name: path.stat().st_mtime_ns for path in left}
+    finished = 0
+    for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        process = subprocess.Popen(
+            arguments, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while staged(out) < finished + 2:
+            assert time.monotonic() < deadline
+            assert process.poll() is None, "it ended before it could be stopped"
+            time.sleep(0.002)
+        process.send_signal(number)
+        said = process.communicate()[1]
+        assert process.returncode == status
+        assert not (out / "corpus.json").exists()
+        finished = staged(out)
+    assert "the same command goes on" in said
     ended = subprocess.run(arguments, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert 0 < len(made) < 14
     assert bytes_of(out) == bytes_of(tiny / "whole")
-    assert not (out / STAGING).exists()
+
+
+def staged(out: Path) -> int:
+    return len(list((out / STAGING).glob("[!.]*.npz"))) if (out / STAGING).exists() else 0
 
 
 def test_built_again_is_left_alone_and_other_settings_are_refused(tiny: Path) -> None:
@@ -288,15 +296,6 @@ def test_what_is_not_for_sale_stays_out(monkeypatch: pytest.MonkeyPatch) -> None
         plan(replace(config, sources=config.sources[:1]))
     optional = config_from({"sources": [{"name": "care", "optional": True}, "library"]}, "here")
     assert "mocap" in plan(optional).left_out["care"]
-
-
-def deadly(_: str):  # type: ignore[no-untyped-def]
-    def make(item: str) -> str:
-        if item == "kills":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return item.upper()
-
-    return make
 
 
 def test_an_item_that_kills_its_process_does_not_end_the_build() -> None:

@@ -151,8 +151,11 @@ def _opened(chosen: SourceConfig) -> Source:
 
 def _prepare(config: Config, sources: tuple[SourceConfig, ...], staging: Path) -> Callable[[Item], str | None]:
     """In a worker: the function that makes and stages an item."""
+    import torch
+
     from synth.body import load_body
 
+    torch.set_num_threads(1)  # sums in another order would change the last bits, and the bytes
     body = load_body()
     opened: dict[str, Source] = {}
     chosen = {item.name: item for item in sources}

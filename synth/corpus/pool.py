@@ -128,9 +128,6 @@ def _work(prepare: Callable[..., Make], arguments: tuple[Any, ...], pipe: Any) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        import torch
-
-        torch.set_num_threads(1)
         make = prepare(*arguments)
         while (item := pipe.recv()) is not None:
             pipe.send(("done", make(item)))

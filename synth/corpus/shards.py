@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,16 @@ class Corpus:
                 rows[at, person, :length] = source[row : row + length]
         return Batch(rows, tuple(self.entries[index] for index in indices), np.asarray(starts))
 
+    def _read_ahead(self) -> None:
+        """Have the system read the rows in the background, if they are small beside its memory."""
+        if not hasattr(os, "posix_fadvise"):
+            return
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if sum(rows.nbytes for rows in self.rows) < memory / 4:
+            for shard in self.info["shards"]:
+                with open(self.folder / SHARDS / (shard["name"] + FILES["rows"]), "rb") as handle:
+                    os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+
     def batches(
         self,
         seed: np.random.SeedSequence,
@@ -155,6 +166,7 @@ class Corpus:
         chosen = np.array(sorted(self.of_split(split) if choose is None else choose), int)
         if not len(chosen):
             raise BadOption("split", split, f"a split of {self.folder} that holds sequences")
+        self._read_ahead()
         rng = np.random.default_rng(seed)
         lengths = np.array([self.entries[index].frames for index in chosen])
         edges = np.cumsum(lengths)
