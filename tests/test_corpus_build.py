@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from deadly import deadly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth.body import load_body
 from synth.corpus import sources
+from synth.corpus.cli import corpus
 from synth.corpus.config import Config, SourceConfig, config_from, read_config
 from synth.corpus.corpus import STAGING, build, plan
 from synth.corpus.items import Item, formed, items_of, make_item, read_reason
@@ -105,53 +107,53 @@ def test_built_again_is_left_alone_and_other_settings_are_refused(tiny: Path) ->
 
 
 def test_what_is_read_is_what_was_made(tiny: Path) -> None:
-    corpus = check_corpus(tiny / "whole")
-    assert len(corpus.info["shards"]) > 2
+    opened = check_corpus(tiny / "whole")
+    assert len(opened.info["shards"]) > 2
     body = load_body()
-    for index, known in enumerate(corpus.entries):
-        motion = corpus.interaction(index)
+    for index, known in enumerate(opened.entries):
+        motion = opened.interaction(index)
         key = known.id.split("/")[1].removesuffix("+mirror")
         original = formed(entry(key).load(), Item("library", key), body, 20.0, 1.0)
         if not known.id.endswith("+mirror"):
             np.testing.assert_allclose(motion.transl, original.transl, atol=1e-6)
             np.testing.assert_allclose(motion.rotations(), original.rotations(), atol=2e-6)
         assert motion.meta.captions
-        rows = corpus.sequence(index)
+        rows = opened.sequence(index)
         pelvis = rows[0, 0, COLUMNS["joints"]][:3]
         np.testing.assert_allclose(pelvis[:2], 0, atol=1e-5)
         assert abs(float(facing_yaw(from_rows(rows[0, 0])[1][0]))) < 1e-4
-        assert motion.meta.source["licence"] in corpus.info["sources"]["library"]["licence"]
+        assert motion.meta.source["licence"] in opened.info["sources"]["library"]["licence"]
     statistics = np.load(tiny / "whole" / "statistics.npz")
-    train = np.concatenate([corpus.sequence(i).reshape(-1, 224) for i in corpus.of_split("train")])[:, :205]
+    train = np.concatenate([opened.sequence(i).reshape(-1, 224) for i in opened.of_split("train")])[:, :205]
     np.testing.assert_allclose(statistics["mean"], train.mean(0, dtype=float), atol=1e-6)
     np.testing.assert_allclose(statistics["std"], train.std(0, dtype=float), atol=1e-5)
 
 
 def test_no_recording_is_on_both_sides_of_a_split(tiny: Path) -> None:
-    corpus = Corpus.open(tiny / "whole")
+    opened = Corpus.open(tiny / "whole")
     splits = defaultdict(set)
-    for item in corpus.entries:
+    for item in opened.entries:
         splits[item.meta["source"]["id"]].add(item.split)
     assert all(len(found) == 1 for found in splits.values())
-    assert len({item.split for item in corpus.entries}) > 1
+    assert len({item.split for item in opened.entries}) > 1
     shares = [split_of(f"take {i}", 0.1, 0.2) for i in range(4000)]
     assert shares.count("val") / 4000 == pytest.approx(0.1, abs=0.02)
     assert shares.count("test") / 4000 == pytest.approx(0.2, abs=0.02)
 
 
 def test_batches_are_windows_of_the_sequences(tiny: Path) -> None:
-    corpus = Corpus.open(tiny / "whole")
-    first, again = (corpus.batches(np.random.SeedSequence(5), 16, 60, centre=False) for _ in range(2))
+    opened = Corpus.open(tiny / "whole")
+    first, again = (opened.batches(np.random.SeedSequence(5), 16, 60, centre=False) for _ in range(2))
     for _ in range(3):
         batch, same = next(first), next(again)
         np.testing.assert_array_equal(batch.rows, same.rows)
         assert batch.features.shape == (16, 2, 60, 205)
         for at, (known, start) in enumerate(zip(batch.entries, batch.starts, strict=True)):
             assert known.split == "train"
-            whole = corpus.sequence(corpus.entries.index(known))[:, start : start + 60]
+            whole = opened.sequence(opened.entries.index(known))[:, start : start + 60]
             np.testing.assert_array_equal(batch.rows[at, : whole.shape[0], : whole.shape[1]], whole)
             assert batch.present[at].sum() == whole.shape[0] * whole.shape[1]
-    moved = next(corpus.batches(np.random.SeedSequence(5), 16, 60))
+    moved = next(opened.batches(np.random.SeedSequence(5), 16, 60))
     start = moved.rows[:, 0, 0]
     np.testing.assert_allclose(start[:, 135:137], 0, atol=1e-5)
     np.testing.assert_allclose(facing_yaw(from_rows(start)[1][:, 0]), 0, atol=1e-4)
@@ -244,7 +246,7 @@ class Odd:
     licence: Licence = NOT_FOR_SALE
 
     def keys(self) -> list[str]:
-        return ["bad", "crash", "fine", "jump", "nan", "short", "smpl", "wordless"]
+        return ["bad", "crash", "fine", "gone", "jump", "nan", "short", "smpl", "wordless"]
 
     def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
         motion = entry("walk_01").load()
@@ -252,6 +254,8 @@ class Odd:
             raise Rejected("too bad")
         if key == "crash":
             raise ZeroDivisionError("nothing there")
+        if key == "gone":
+            Path("/nowhere/at/all").read_text()
         if key == "jump":
             transl = motion.transl.copy()
             transl[:, 20:] += 9
@@ -274,7 +278,8 @@ def odd_source() -> Odd:
 def test_whatever_is_wrong_with_an_item_is_a_listed_rejection(tmp_path: Path) -> None:
     body = load_body()
     says = {
-        "bad": "too bad", "crash": "crashed: ZeroDivisionError", "jump": "m/s", "nan": "NaN", "short": "0.50 s",
+        "bad": "too bad", "crash": "crashed: ZeroDivisionError",
+        "gone": "No such file", "jump": "m/s", "nan": "NaN", "short": "0.50 s",
         "smpl": "body smpl", "wordless": "no text",
     }  # fmt: skip
     for item in items_of(Odd(), None, 1):
@@ -338,11 +343,9 @@ def test_a_sheet_shows_a_row_a_motion(tiny: Path, tmp_path: Path) -> None:
     from PIL import Image
 
     out = tmp_path / "sheet.png"
-    ended = subprocess.run(
-        command("show", tiny / "whole", "--class", "walk_alone", "--n", 2, "--size", 64, "--blind", "--out", out),
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
+    arguments = ["show", tiny / "whole", "--class", "walk_alone", "--n", 2, "--size", 64, "--blind", "--out", out]
+    ended = CliRunner().invoke(corpus, [str(item) for item in arguments])
+    assert ended.exit_code == 0, ended.output
     answers = json.loads(out.with_suffix(".json").read_text())
     picture = np.asarray(Image.open(out).convert("L"), float)
     assert picture.shape == (64 * len(answers), 64 * 8)

@@ -17,6 +17,7 @@ from synth.motion import mesh, metrics
 from synth.motion.evaluate import METRICS, measure_all
 from synth.room import Box
 from synth.rotation import axis_angle_to_matrix
+from synth.taxonomy import BODY_PARTS
 
 RADIUS = 0.3
 
@@ -159,6 +160,16 @@ def test_ratio_of_skating_feet() -> None:
     soles[1, ..., 2] = 0.1
     assert metrics.skate_ratio(soles, 20.0) == 0
     assert metrics.skate_ratio(soles[:, :, :1], 20.0) == 0
+
+
+def test_every_part_of_the_taxonomy_has_skin_of_its_own_side() -> None:
+    body = load_body()
+    skin = mesh.Skin.of(body)
+    for name in BODY_PARTS:
+        across = body.v_template[skin.ids][skin.part(name)][:, 0]
+        assert len(across) > 50, name
+        side = {"left": 1.0, "right": -1.0}.get(name.split("_")[0], 0.0)
+        assert (across * side >= -0.01).all(), name
 
 
 def test_frame_rate_does_not_matter() -> None:

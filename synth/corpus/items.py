@@ -67,27 +67,28 @@ def make_item(
     """Make and stage one item; the reason if it was rejected.
 
     Whatever goes wrong with an item is that item's end, not the build's: a data set of a hundred thousand files holds
-    every kind of damage, and a bug in one reader shall not cost the night. Only a full disk stops the build.
+    every kind of damage, and a bug in one reader shall not cost the night. Only what cannot be written stops the build.
     """
     try:
         motion = formed(source.make(item.key, item.seed(entropy)), item, body, fps, least)
         images = [motion, mirrored_form(motion, body)] if mirrors else [motion]
-        staged = [to_rows(image, body) for image in images]
+        staged = [(*to_rows(image, body), _text_of(image)) for image in images]
     except CareSynthError as error:
         reason = " ".join(str(error).split())
-    except (OSError, MemoryError):
-        raise
     except Exception as error:
         reason = f"crashed: {type(error).__name__}: {' '.join(str(error).split())}"
     else:
         # the item's own file comes last: with it the item is finished
-        for image, (rows, bodies), suffix in list(zip(images, staged, ("", MIRRORED), strict=False))[::-1]:
-            meta = json.dumps(meta_to_json(image.meta), sort_keys=True, allow_nan=False)
+        for (rows, bodies, meta), suffix in list(zip(staged, ("", MIRRORED), strict=False))[::-1]:
             arrays = {"rows": rows, "bodies": bodies, "meta": np.array(meta), "id": np.array(item.id + suffix)}
             write_npz(stage_path(folder, item.id + suffix), arrays)
         return None
     write_json(stage_path(folder, item.id, ".json"), {"id": item.id, "source": item.source, "reason": reason})
     return reason
+
+
+def _text_of(motion: Interaction) -> str:
+    return json.dumps(meta_to_json(motion.meta), sort_keys=True, allow_nan=False)
 
 
 def read_staged(folder: Path, identifier: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
