@@ -25,6 +25,7 @@ OTHERS = ((206, 124, 84), (74, 128, 172), (120, 150, 92), (150, 112, 156))
 COLOURS = {"skin": (222, 184, 158), "hair": (92, 78, 68), "shoe": (70, 70, 74)}
 WOOD, PAPER, LINES, INK, FAINT = (196, 186, 170), (246, 245, 242), (226, 225, 221), (40, 40, 40), (120, 118, 112)
 TILT = 0.24  # radians the camera looks down
+SIDEWAYS = 0.95  # radians it stands aside of where the first person looks
 SMALLEST = 2.3  # metres a picture shows at least
 _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
 _SIDES = np.array(((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)))
@@ -60,7 +61,7 @@ def row(body: BodyModel, motion: Interaction, label: str, size: int) -> Image.Im
     moments = np.linspace(0, motion.frames - 1, MOMENTS).round().astype(int)
     faces, kinds = _painted(body)
     posed = _posed(body, motion, moments)
-    azimuth = float(facing_yaw(axis_angle_to_matrix(motion.global_orient[0, motion.frames // 2]))) + 0.95
+    azimuth = _azimuth(motion, posed, moments)
     boxes = _boxes(motion)
     centers, span = _framing(posed, motion.present[:, moments], azimuth, size)
     colours = [ROLES.get(role, OTHERS[p % len(OTHERS)]) for p, role in enumerate(motion.meta.roles)]
@@ -87,6 +88,19 @@ def _posed(body: BodyModel, motion: Interaction, moments: np.ndarray) -> list[Ar
         return [
             body.pose(motion.betas[p], rotmats[p], motion.transl[p, moments])[0].numpy() for p in range(motion.people)
         ]
+
+
+def _azimuth(motion: Interaction, posed: Sequence[Array], moments: np.ndarray) -> float:
+    """From ahead and the side of the first person half-way; of both sides the one where nobody hides anybody."""
+    ahead = float(facing_yaw(axis_angle_to_matrix(motion.global_orient[0, motion.frames // 2])))
+    sides = (ahead + SIDEWAYS, ahead - SIDEWAYS)
+    middles = np.stack([points.mean(1) for points in posed])  # [P, moments, 3]
+    both = motion.present[:, moments].all(0)
+    if len(posed) < 2 or not both.any():
+        return sides[0]
+    apart = (middles[1:] - middles[:1])[:, both]
+    spread = [np.abs(-np.sin(side) * apart[..., 0] + np.cos(side) * apart[..., 1]).mean() for side in sides]
+    return sides[int(np.argmax(np.array(spread) > max(spread) - 0.05))]
 
 
 def _framing(posed: Sequence[Array], present: np.ndarray, azimuth: float, size: int) -> tuple[list[Array], float]:
@@ -131,7 +145,9 @@ def _draw(view: View, things: Sequence[tuple[Array, list[tuple[int, int, int]], 
             pen.line(ends, fill=LINES, width=2)
     light = view.away + np.array([0.0, 0.0, 0.7])
     light /= np.linalg.norm(light)
-    polygons: list[tuple[float, Array, tuple[int, ...]]] = []
+    depths: list[Array] = []
+    outlines: list[list[float]] = []
+    paints: list[tuple[int, ...]] = []
     for corners, colours, closed in things:
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
@@ -140,11 +156,9 @@ def _draw(view: View, things: Sequence[tuple[Array, list[tuple[int, int, int]], 
             normal[outwards] *= -1
         shown = np.flatnonzero(normal @ view.away > 0)
         shade = 0.45 + 0.55 * np.clip(normal[shown] @ light, 0, 1)
-        depth = corners[shown].mean(1) @ view.away
-        outline = view.image(corners[shown])
-        polygons += [
-            (depth[i], outline[i], tuple(int(c * shade[i]) for c in colours[shown[i]])) for i in range(len(shown))
-        ]
-    for _, outline, colour in sorted(polygons, key=lambda item: item[0]):
-        pen.polygon([tuple(p) for p in outline], fill=colour)
+        depths.append(corners[shown].mean(1) @ view.away)
+        outlines += view.image(corners[shown]).reshape(len(shown), -1).tolist()
+        paints += map(tuple, (np.asarray(colours)[shown] * shade[:, None]).astype(int).tolist())
+    for index in np.argsort(np.concatenate(depths), kind="stable").tolist() if depths else ():
+        pen.polygon(outlines[index], fill=paints[index])
     return picture
