@@ -1,6 +1,7 @@
 """How good a motion is, in metres and seconds: pure functions of joints, for the gate, the benchmarks and the tests.
 
 Thresholds are speeds and distances, never per-frame values, so that the frame rate does not matter.
+`synth.motion.evaluate` measures all of it, and the skins, on a whole interaction.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ import numpy as np
 
 from synth.rotation import Array
 from synth.skeleton import JOINT, SMPL_PARENTS
+
+SKATE_SPEED = 0.15  # m/s; below it a foot on the floor stands
+SOLE_HEIGHT = 0.025  # metres above the floor up to which a sole point is on it
 
 CONTACT_HEIGHT = 0.06  # a toe joint (0.02 above the sole) or ankle joint (0.07) this far above its standing height
 _FEET = (("left_foot", 0.02), ("right_foot", 0.02), ("left_ankle", 0.08), ("right_ankle", 0.08))
@@ -40,6 +44,26 @@ def foot_slide(joints: Array, fps: float, height: float = CONTACT_HEIGHT) -> flo
     slowest = np.where(above < height, fast, np.inf).min(-1)
     down = np.isfinite(slowest)
     return float(slowest[down].mean()) if down.any() else 0.0
+
+
+def skate_ratio(soles: Array, fps: float, height: float = SOLE_HEIGHT, limit: float = SKATE_SPEED) -> float:
+    """Share of feet on the floor that slide faster than `limit` m/s.
+
+    A foot is on the floor from one frame to the next if one of its sole points is below `height` in both; it slides as
+    fast over the floor as the slowest such point. Feet that swing low count, so real walking is not at zero
+    (Karunratanakul et al. 2023 count the same with a limit a frame).
+
+    Args:
+        soles: points under each foot [F, S, T, 3], F feet of S points, metres.
+    """
+    points = np.asarray(soles, float)
+    if points.shape[2] < 2:
+        return 0.0
+    low = points[..., 2] < height
+    fast = np.linalg.norm(np.diff(points[..., :2], axis=2), axis=-1) * fps
+    slowest = np.where(low[..., 1:] & low[..., :-1], fast, np.inf).min(1)
+    down = slowest[np.isfinite(slowest)]
+    return float((down > limit).mean()) if len(down) else 0.0
 
 
 def floor_penetration(joints: Array, margin: float = 0.0) -> float:

@@ -1,0 +1,182 @@
+"""The sources that `synth corpus build` knows, by name; each is imported when a configuration asks for it.
+
+A source is registered with one line in `FACTORIES`: its name and the function that makes it from its options. The
+function's keyword arguments are the options a configuration may give.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synth.corpus.source import Licence, Rejected, Source
+from synth.errors import BadOption, Missing
+from synth.interaction import Interaction
+
+# name -> module, function
+FACTORIES: dict[str, tuple[str, str]] = {
+    "library": ("synth.corpus.sources", "library_source"),
+    "capture": ("synth.corpus.sources", "capture_source"),
+    "care": ("synth.corpus.sources", "care_source"),
+}
+
+
+def options_of(name: str) -> dict[str, inspect.Parameter]:
+    """The options that a source takes."""
+    return dict(inspect.signature(_factory(name)).parameters)
+
+
+def open_source(name: str, options: dict[str, Any]) -> Source:
+    """The source of this name. Raises BadOption for an unknown name, Missing where its data is not there."""
+    source: Source = _factory(name)(**options)
+    return source
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    if name not in FACTORIES:
+        raise BadOption("source", name, f"one of {', '.join(sorted(FACTORIES))}")
+    module, attribute = FACTORIES[name]
+    factory: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return factory
+
+
+@dataclass(frozen=True)
+class LibrarySource:
+    """The motions that ship with the package, captured and scripted."""
+
+    folder: str | None = None
+    name: str = "library"
+
+    @property
+    def licence(self) -> Licence:
+        found = sorted({entry.licence for entry in self._entries.values()})
+        credits = sorted({entry.credit for entry in self._entries.values()})
+        return Licence("; ".join(found), True, " ".join(credits))
+
+    @cached_property
+    def _entries(self) -> dict[str, Any]:
+        from synth.corpus.library import library
+
+        return {entry.id: entry for entry in library(self.folder)}
+
+    def keys(self) -> Sequence[str]:
+        return sorted(self._entries)
+
+    def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
+        return self._entries[key].load()
+
+
+@dataclass(frozen=True)
+class CaptureSource:
+    """Stretches of the capture collection (`synth.corpus.singles`), retargeted to the mean body."""
+
+    mocap: str
+    name: str = "capture"
+
+    @property
+    def licence(self) -> Licence:
+        from synth.corpus.takes import CREDITS
+
+        return Licence(
+            "; ".join(sorted({credit.licence for credit in CREDITS.values()})),
+            True,
+            " ".join(credit.credit for credit in CREDITS.values()),
+        )
+
+    def keys(self) -> Sequence[str]:
+        from synth.corpus.singles import SINGLES
+
+        return sorted(item.id for item in SINGLES)
+
+    def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
+        from synth.body import load_body
+        from synth.corpus.build import faults, make_single
+        from synth.corpus.singles import SINGLES
+
+        motion = make_single(next(item for item in SINGLES if item.id == key), self.mocap, load_body())
+        found = faults(motion)
+        if found:
+            raise Rejected(f"{key}: {'; '.join(found)}")
+        return motion
+
+
+@dataclass(frozen=True)
+class CareSource:
+    """Scripted care: every script in its variants, `draws` times on other bodies, at other distances and paces."""
+
+    mocap: str
+    draws: int = 1
+    name: str = "care"
+
+    @property
+    def licence(self) -> Licence:
+        from synth.corpus.takes import CREDITS
+
+        used = [CREDITS[name] for name in ("cmu", "hdm05", "reactidle")]
+        return Licence("; ".join(sorted(c.licence for c in used)), True, " ".join(c.credit for c in used))
+
+    @cached_property
+    def _variants(self) -> dict[str, tuple[str, int]]:
+        from synth.corpus.care.strategies import SCRIPTS, VARIANTS
+
+        return {f"{name}_{index + 1:02d}": (name, index) for name in SCRIPTS for index in range(len(VARIANTS[name]))}
+
+    @cached_property
+    def _segments(self) -> Any:
+        from synth.body import load_body
+        from synth.corpus.care.pairs import _bound
+
+        return _bound(self.mocap, load_body())
+
+    def keys(self) -> Sequence[str]:
+        return sorted(f"{variant}-{draw:04d}" for variant in self._variants for draw in range(self.draws))
+
+    def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
+        from synth.body import load_body
+        from synth.corpus.care.pairs import LIMITS, make_pair
+        from synth.corpus.care.strategies import VARIANTS
+
+        take = key.rsplit("-", 1)[0]
+        name, index = self._variants[take]
+        rng = np.random.default_rng(seed)
+        motion = make_pair(name, key, VARIANTS[name][index], load_body(), self._segments, rng)
+        quality = motion.meta.quality
+        broken = [
+            f"{what} {quality[what]:.3f} > {limit:g}"
+            for what, limit in LIMITS.items()
+            if quality.get(what, 0.0) > limit
+        ]
+        if broken:
+            raise Rejected(f"{key}: {'; '.join(broken)}")
+        # every draw of a variant is the same strategy: they must not be on both sides of a split
+        return replace(motion, meta=replace(motion.meta, source={**motion.meta.source, "take": take}))
+
+
+def library_source(folder: str | None = None) -> LibrarySource:
+    """The packaged library, or another in `folder`."""
+    return LibrarySource(folder)
+
+
+def capture_source(mocap: str) -> CaptureSource:
+    """The capture collection in the folder `mocap`."""
+    return CaptureSource(_collection(mocap))
+
+
+def care_source(mocap: str, draws: int = 1) -> CareSource:
+    """Scripted care from captured segments of the collection in the folder `mocap`."""
+    if draws < 1:
+        raise BadOption("draws", draws, "1 or more")
+    return CareSource(_collection(mocap), draws)
+
+
+def _collection(mocap: str) -> str:
+    if not Path(mocap).is_dir():
+        raise Missing(f"capture collection {mocap}", "give the folder of the recordings as the option mocap")
+    return mocap
