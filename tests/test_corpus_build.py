@@ -26,8 +26,9 @@ from synth.corpus.config import Config, SourceConfig, config_from, read_config
 from synth.corpus.corpus import STAGING, build, plan
 from synth.corpus.items import Item, formed, items_of, make_item, read_reason
 from synth.corpus.library import entry
-from synth.corpus.mirror import mirror, mirror_text
+from synth.corpus.mirror import mirror
 from synth.corpus.pool import run_items
+from synth.corpus.readers.texts import mirror_text
 from synth.corpus.rows import COLUMNS, centred, from_rows, to_rows
 from synth.corpus.shards import Corpus, check_corpus, split_of
 from synth.corpus.source import Licence, Rejected

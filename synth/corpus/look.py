@@ -17,7 +17,9 @@ from synth.interaction import Interaction, load_interaction
 from synth.room import nearest
 
 # A checker of a foreign layout: module, function (folder -> list of faults), the sign of that layout (a glob).
-CHECKERS: dict[str, tuple[str, str, str]] = {}
+CHECKERS: dict[str, tuple[str, str, str]] = {
+    "care recordings": ("synth.corpus.readers.tetoncheck", "check", "*/*/*/sequence.json"),
+}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ FACTORIES: dict[str, tuple[str, str]] = {
     "library": ("synth.corpus.sources", "library_source"),
     "capture": ("synth.corpus.sources", "capture_source"),
     "care": ("synth.corpus.sources", "care_source"),
+    "falls": ("synth.corpus.sources", "falls_source"),
+    "humanml3d": ("synth.corpus.sources", "humanml3d_source"),
+    "amass": ("synth.corpus.sources", "amass_source"),
+    "interhuman": ("synth.corpus.sources", "interhuman_source"),
 }
 
 
@@ -180,3 +184,33 @@ def _collection(mocap: str) -> str:
     if not Path(mocap).is_dir():
         raise Missing(f"capture collection {mocap}", "give the folder of the recordings as the option mocap")
     return mocap
+
+
+def falls_source(per_strategy: int = 10) -> Source:
+    """Falls by physics, `per_strategy` of each of the strategies. Raises Missing without MuJoCo."""
+    from synth.corpus.falls import FallSource
+
+    return FallSource(per_strategy)
+
+
+def humanml3d_source(
+    folder: str, split: str = "all", amass: str | None = None, index: str | None = None, smpl: str | None = None
+) -> Source:
+    """HumanML3D without its mirrored copies: the corpus mirrors what it takes itself."""
+    from synth.corpus.readers.humanml3d import HumanML3D
+
+    return HumanML3D(folder, split, False, amass, index, smpl)
+
+
+def amass_source(folder: str, up: str = "z", smpl: str | None = None, role: str = "person") -> Source:
+    """A folder of AMASS-like npz."""
+    from synth.corpus.readers.amass import AmassFolder
+
+    return AmassFolder(folder, up, smpl, role=role)
+
+
+def interhuman_source(folder: str, split: str = "all", smpl: str | None = None) -> Source:
+    """InterHuman's pairs without mirrored copies."""
+    from synth.corpus.readers.interhuman import InterHuman
+
+    return InterHuman(folder, split, False, smpl)

@@ -14,8 +14,12 @@ from pathlib import Path
 from synth.corpus.readers.folder import read_lines
 from synth.errors import BadFile
 
-# "right" that is no side: left alone, so that mirroring twice gives the sentence back
-_NO_SIDE = r"all\s+right|right\s+away|right\s+now|right\s+angles?|left[\s-]?overs?"
+# "right" and "left" that are no side stay, so that mirroring twice gives the sentence back: "right away", "she left the
+# room"
+_NO_SIDE = (
+    r"all\s+right|right\s+(?:away|now|after|before|angles?)|left[\s-]?overs?"
+    r"|(?:has|have|had|is|was|are|were|he|she|they)\s+left(?=\s+(?:the|alone|behind)\b)"
+)
 _SIDE = r"(?P<side>left|right)(?=(?:wards?|most|y|ies|s|hand(?:ed)?(?:ly)?)?\b)"
 _TURN = r"(?P<turn>(?:(?:counter|anti)[\s-]?)?clockwise)\b"
 _WORDS = re.compile(rf"\b(?:(?P<none>{_NO_SIDE})\b|{_SIDE}|{_TURN})", re.IGNORECASE)
