@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from synth import taxonomy
 from synth.body import BodyModel, load_body
 from synth.body.outfits import dressed_vertices
 from synth.gltf import SceneMesh
-from synth.interaction import Interaction, meta_to_json
+from synth.interaction import Interaction, Prop, meta_to_json
 from synth.room import Room
 from synth.rooms import load_room, room_meshes
 from synth.skeleton import COCO_KEYPOINTS, SMPL_JOINTS, forward_kinematics
@@ -106,11 +106,12 @@ class Studio:
             RenderSettings(
                 settings.width, settings.height, settings.engine, self.device, settings.samples, threads=self.threads
             ),
-            self.scratch,
+            self.scratch, motion.props,
         )  # fmt: skip
         with video_writer(folder / "video.mp4", settings.width, settings.height, settings.fps) as encode:
             for frame, (vertices, truths) in enumerate(bodies.frames()):
                 stage.pose(vertices)
+                stage.move(frame)
                 picture = stage.colour(plan.noise_seed(frame))
                 masks[frame], depth = stage.labels()
                 if settings.depth:
@@ -123,6 +124,7 @@ class Studio:
         arrays = table.arrays | {
             "action": np.asarray(show.actions.frame_labels, np.int16).T,
             "posture": np.asarray(show.actions.frame_postures, np.int16).T,
+            "props": prop_tracks(motion.props, motion.frames),
             "contact": contact_frames([(c.start, c.end) for c in motion.meta.contacts], table.arrays["time"]),
         }
         info = self.describe(show, plan)
@@ -167,6 +169,7 @@ class Studio:
                 }
                 for index in range(motion.people)
             ],
+            "props": [{"id": prop.id, "class": prop.cls} for prop in motion.props],
             "action_names": taxonomy.ACTIONS,
             "posture_names": taxonomy.POSTURES,
             "keypoint_names": COCO_KEYPOINTS,
@@ -230,6 +233,12 @@ def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
     from synth.corpus.retrieve import RetrievalGenerator
 
     return RetrievalGenerator(room, model, settings.text_encoder)
+
+
+def prop_tracks(props: Sequence[Prop], frames: int) -> np.ndarray:
+    """Where each prop is: f32 [T, K, 6], metres and axis-angle radians in the world."""
+    tracks = [np.concatenate([prop.transl, prop.orient], -1) for prop in props]
+    return np.stack(tracks, 1).astype(np.float32) if tracks else np.zeros((frames, 0, 6), np.float32)
 
 
 def segment_to_json(segment: Any) -> dict[str, Any]:

@@ -50,6 +50,33 @@ class Contact:
 
 
 @dataclass(frozen=True)
+class Prop:
+    """A thing that moves with people, like a walker or a cup.
+
+    Its own frame is that of its furniture class: origin on the floor under it (of hand-held things: in their middle),
+    z up, +y its front (``synth.rooms.props``). Contacts name it by ``{"object": id}``.
+
+    Attributes:
+        id: unique in the interaction. In a room, the id of the room's piece of furniture that it is, if it is one.
+        cls: one of ``taxonomy.PROP_CLASSES`` ("class" in files).
+        transl: [T, 3] metres, where its origin is in the world.
+        orient: [T, 3] axis-angle, radians.
+    """
+
+    id: str
+    cls: str
+    transl: Array
+    orient: Array
+
+    def poses(self) -> Array:
+        """World from the prop's frame [T, 4, 4]."""
+        matrices = np.tile(np.eye(4), (len(self.transl), 1, 1))
+        matrices[:, :3, :3] = axis_angle_to_matrix(self.orient)
+        matrices[:, :3, 3] = self.transl
+        return matrices
+
+
+@dataclass(frozen=True)
 class Meta:
     """What an interaction is and where it comes from.
 
@@ -86,6 +113,7 @@ class Interaction:
         betas: [P, 10] shape.
         present: [P, T] whether the person is there.
         meta: text, roles, labels, provenance.
+        props: things that move, each over all T frames.
     """
 
     fps: float
@@ -95,6 +123,7 @@ class Interaction:
     betas: Array
     present: np.ndarray
     meta: Meta = field(default_factory=Meta)
+    props: tuple[Prop, ...] = ()
 
     @property
     def people(self) -> int:
@@ -146,6 +175,7 @@ class Interaction:
             global_orient=self.global_orient[:, cut],
             body_pose=self.body_pose[:, cut],
             present=self.present[:, cut],
+            props=tuple(replace(prop, transl=prop.transl[cut], orient=prop.orient[cut]) for prop in self.props),
             meta=_retime(self.meta, lambda t: float(np.clip(t - shift, 0.0, length))),
         )
 
@@ -174,6 +204,7 @@ class Interaction:
             transl=transl.astype(np.float32),
             global_orient=matrix_to_axis_angle(orient).astype(np.float32),
             meta=replace(self.meta, stage=stage),
+            props=tuple(_move_prop(prop, np.asarray(rotation), np.asarray(translation)) for prop in self.props),
         )
 
     def _at(self, times: Array, fps: float) -> Interaction:
@@ -189,24 +220,28 @@ class Interaction:
             global_orient=pose[..., :3],
             body_pose=pose[..., 3:],
             present=self.present[:, nearest],
+            props=tuple(_prop_at(prop, keys, times) for prop in self.props),
         )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the npz atomically, after validation."""
         self.validate(path)
-        write_npz(
-            path,
-            {
-                "version": np.array(VERSION, np.int64),
-                "fps": np.array(self.fps, np.float64),
-                "transl": self.transl.astype(np.float32),
-                "global_orient": self.global_orient.astype(np.float32),
-                "body_pose": self.body_pose.astype(np.float32),
-                "betas": self.betas.astype(np.float32),
-                "present": self.present.astype(bool),
-                "meta": np.array(json.dumps(meta_to_json(self.meta), sort_keys=True, allow_nan=False)),
-            },
-        )
+        meta = meta_to_json(self.meta)
+        arrays = {
+            "version": np.array(VERSION, np.int64),
+            "fps": np.array(self.fps, np.float64),
+            "transl": self.transl.astype(np.float32),
+            "global_orient": self.global_orient.astype(np.float32),
+            "body_pose": self.body_pose.astype(np.float32),
+            "betas": self.betas.astype(np.float32),
+            "present": self.present.astype(bool),
+        }
+        if self.props:
+            meta["props"] = [{"id": prop.id, "class": prop.cls} for prop in self.props]
+            arrays["prop_transl"] = np.stack([prop.transl for prop in self.props]).astype(np.float32)
+            arrays["prop_orient"] = np.stack([prop.orient for prop in self.props]).astype(np.float32)
+        arrays["meta"] = np.array(json.dumps(meta, sort_keys=True, allow_nan=False))
+        write_npz(path, arrays)
 
     def to_amass(self, person: int, path: str | PathLike[str]) -> None:
         """Write one person as AMASS does: ``poses`` [T, 72], ``trans``, ``betas``, ``mocap_framerate``, ``gender``."""
@@ -259,7 +294,10 @@ def load_interaction(path: str | PathLike[str]) -> Interaction:
     if text.shape != () or text.dtype.kind != "U":
         raise BadFile(path, "meta", f"{text.dtype} {text.shape}", "one JSON string")
     try:
-        meta = meta_from_json(json.loads(str(text)))
+        value = json.loads(str(text))
+        named = value.pop("props", [])
+        meta = meta_from_json(value)
+        listed = [(str(item["id"]), str(item["class"])) for item in named]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadFile(path, "meta", f"{type(error).__name__}: {error}", "the JSON object of an interaction") from None
     return Interaction(
@@ -270,7 +308,20 @@ def load_interaction(path: str | PathLike[str]) -> Interaction:
         betas=arrays["betas"],
         present=arrays["present"],
         meta=meta,
+        props=_read_props(arrays, listed, path),
     ).validate(path)
+
+
+def _read_props(
+    arrays: Mapping[str, np.ndarray], listed: Sequence[tuple[str, str]], path: str | PathLike[str]
+) -> tuple[Prop, ...]:
+    if not listed:
+        return ()
+    moved = [arrays.get(name, np.zeros(0)) for name in ("prop_transl", "prop_orient")]
+    for name, array in zip(("prop_transl", "prop_orient"), moved, strict=True):
+        if array.ndim != 3 or len(array) != len(listed):
+            raise BadFile(path, name, array.shape, f"shape [{len(listed)}, T, 3], a row for each of meta.props")
+    return tuple(Prop(*names, transl, orient) for names, transl, orient in zip(listed, *moved, strict=True))
 
 
 def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:
@@ -357,6 +408,17 @@ def _move_stage(item: Mapping[str, Any], rotation: Array, translation: Array) ->
     return {**item, "box": box}
 
 
+def _move_prop(prop: Prop, rotation: Array, translation: Array) -> Prop:
+    orient = matrix_to_axis_angle(rotation @ axis_angle_to_matrix(prop.orient))
+    return replace(prop, transl=prop.transl @ rotation.T + translation, orient=orient)
+
+
+def _prop_at(prop: Prop, keys: Array, times: Array) -> Prop:
+    moved = np.stack([np.interp(times, keys, column) for column in np.asarray(prop.transl).T], -1)
+    turned = slerp(keys, axis_angle_to_matrix(prop.orient), times)
+    return replace(prop, transl=moved, orient=matrix_to_axis_angle(turned))
+
+
 def _check_arrays(motion: Interaction, where: str | PathLike[str]) -> None:
     if not (np.isfinite(motion.fps) and 0 < motion.fps <= 1000):
         raise BadFile(where, "fps", motion.fps, "a positive number up to 1000")
@@ -381,6 +443,12 @@ def _check_arrays(motion: Interaction, where: str | PathLike[str]) -> None:
             raise BadFile(where, name, "NaN or infinity", "finite numbers")
     if motion.present.dtype != bool:
         raise BadFile(where, "present", motion.present.dtype, "booleans")
+    for index, prop in enumerate(motion.props):
+        for name, array in (("prop_transl", prop.transl), ("prop_orient", prop.orient)):
+            if array.shape != (frames, 3) or array.dtype.kind != "f" or not np.isfinite(array).all():
+                raise BadFile(
+                    where, f"{name}[{index}]", f"{array.dtype} {array.shape}", f"finite numbers [{frames}, 3]"
+                )
 
 
 def _check_meta(motion: Interaction, where: str | PathLike[str]) -> None:
@@ -396,6 +464,11 @@ def _check_meta(motion: Interaction, where: str | PathLike[str]) -> None:
         raise BadFile(where, "meta.ages", f"{len(meta.ages)} entries", f"none or one for each of {people} people")
     if meta.interaction_class is not None and meta.interaction_class not in taxonomy.INTERACTIONS:
         raise BadFile(where, "meta.interaction_class", meta.interaction_class, "a class of the taxonomy")
+    for index, prop in enumerate(motion.props):
+        if prop.cls not in taxonomy.PROP_CLASSES:
+            raise BadFile(where, f"meta.props[{index}].class", prop.cls, f"one of {', '.join(taxonomy.PROP_CLASSES)}")
+    if len({prop.id for prop in motion.props}) != len(motion.props):
+        raise BadFile(where, "meta.props", [prop.id for prop in motion.props], "ids that differ")
     for index, segment in enumerate(meta.actions):
         at = f"meta.actions[{index}]"
         _check_span(where, at, segment.person, segment.start, segment.end, people)
@@ -423,6 +496,6 @@ def _check_span(where: str | PathLike[str], at: str, person: Any, start: Any, en
 
 
 __all__ = [
-    "ActionSegment", "Contact", "Interaction", "Meta", "from_amass", "load_interaction",
+    "ActionSegment", "Contact", "Interaction", "Meta", "Prop", "from_amass", "load_interaction",
     "meta_from_json", "meta_to_json", "single",
 ]  # fmt: skip

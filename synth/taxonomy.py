@@ -22,6 +22,8 @@ FURNITURE_CLASSES: tuple[str, ...] = (
     "bed", "chair", "armchair", "sofa", "wheelchair", "walker", "lift", "table", "nightstand", "wardrobe", "toilet",
     "sink", "door",
 )  # fmt: skip
+# things that people move: furniture on wheels, and what hands carry
+PROP_CLASSES: tuple[str, ...] = ("walker", "wheelchair", "lift", "cup", "box", "folder", "towel")
 SEATS: tuple[str, ...] = ("chair", "armchair", "sofa", "wheelchair", "toilet", "bed")
 
 BODY_PARTS: tuple[str, ...] = (

@@ -150,7 +150,7 @@ def test_walking_aid_is_told_by_the_hand_that_holds_it():
     take = next(t for t in TAKES if t["take"] == "CMU 16_15")
     walker = furniture("walker", (5.0, 5.0), (0.6, 0.6, 0.9), None)
     hold = Contact(0, "left_hand", {"object": "it"}, 0.0, 2.0)
-    found = measure_joints(joints_of(take)[None], FPS, furniture=[walker], contacts=[hold])
+    found = measure_joints(joints_of(take)[None], FPS, furniture=[walker], contacts=[hold], aids={walker.id})
     assert POSTURES[found.frame_postures[0, 5]] == "walking_with_walking_aid"
     assert POSTURES[found.frame_postures[0, -1]] == "walking"
 

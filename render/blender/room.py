@@ -26,14 +26,25 @@ def add_room(scene: Any, room: Room, meshes: Sequence[SceneMesh], leave_out: Seq
     Returns:
         The Blender objects in the order of ``meshes``.
     """
-    bpy = load_bpy()
     owners = {item.mesh: item for item in room.furniture if item.mesh}
-    materials: dict[Material, Any] = {}
-    objects = []
+    placed = []
     for mesh in meshes:
         owner = owners.get(mesh.name) or owners.get(mesh.name.split("/")[0])
-        if owner is not None and owner.id in leave_out:
-            continue
+        if owner is None or owner.id not in leave_out:
+            placed.append((mesh, owner))
+    return _objects(scene, placed)
+
+
+def add_meshes(scene: Any, meshes: Sequence[SceneMesh]) -> list[Any]:
+    """Put meshes that belong to no room into ``scene``, their frame the world's."""
+    return _objects(scene, [(mesh, None) for mesh in meshes])
+
+
+def _objects(scene: Any, placed: Sequence[tuple[SceneMesh, Furniture | None]]) -> list[Any]:
+    bpy = load_bpy()
+    materials: dict[Material, Any] = {}
+    objects = []
+    for mesh, owner in placed:
         if mesh.material not in materials:
             materials[mesh.material] = make_material(mesh.material)
         item = bpy.data.objects.new(mesh.name, _mesh(mesh, owner))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from render.blender import light, people
+from render.blender import light, people, props
 from render.blender import room as room_builder
 from render.blender.camera import set_camera
 from render.blender.passes import label_scene, render_colour, render_labels
@@ -17,6 +17,7 @@ from render.look import Look
 from synth.body.model import BodyModel
 from synth.camera import Camera
 from synth.gltf import SceneMesh
+from synth.interaction import Prop
 from synth.room import Room
 
 SEE_THROUGH = 0.5  # of alpha: Cycles' ids look through surfaces that are clearer
@@ -31,6 +32,7 @@ class Stage:
         mood: "day", "evening" or "night". light_seed: for the light's small variations.
         camera: whose image size is the settings' size.
         scratch: folder for temporary images.
+        moving: what people move; a prop with the id of one of the room's pieces is that piece.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Stage:
         camera: Camera,
         settings: RenderSettings,
         scratch: Path,
+        moving: Sequence[Prop] = (),
     ) -> None:
         self.camera, self.scratch = camera, scratch
         self.scene = new_scene(settings)
         objects = room_builder.add_room(self.scene, room, meshes)
         for item, mesh in zip(objects, meshes, strict=True):
             item.hide_viewport = mesh.material.alpha < SEE_THROUGH  # still rendered, but rays pass, as for the ids
+        self.props = [props.add_prop(self.scene, room, objects, prop) for prop in moving]
         light.set_light(self.scene, room, mood, light.draw_light(np.random.default_rng(light_seed)))
         self.people = [
             people.add_person(self.scene, model, person_look, betas[index], f"person{index + 1}")
@@ -76,6 +80,11 @@ class Stage:
                 item.hide_render = item.hide_viewport = points is None
             if points is not None:
                 people.update_person(handle, points)
+
+    def move(self, frame: int) -> None:
+        """Put every prop where it is at a frame of its motion."""
+        for handle in self.props:
+            props.move_prop(handle, frame)
 
     def colour(self, seed: int) -> np.ndarray:
         """The picture, uint8 [H, W, 3]."""

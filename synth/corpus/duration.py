@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synth.interaction import Contact, Interaction, Meta
+from synth.interaction import Contact, Interaction, Meta, Prop
 from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics, upright
 
@@ -109,8 +109,18 @@ def _extended(
         global_orient=pose[..., :3],
         body_pose=pose[..., 3:],
         present=present,
+        props=tuple(_waiting(prop, before, after) for prop in motion.props),
         meta=_later(motion.meta, before / fps, motion.seconds, frames / fps),
     )
+
+
+def _waiting(prop: Prop, before: int, after: int) -> Prop:
+    """The prop, left where it is while people rest before and after."""
+
+    def padded(values: Array) -> Array:
+        return np.pad(values, ((before, after), (0, 0)), mode="edge")
+
+    return replace(prop, transl=padded(prop.transl), orient=padded(prop.orient))
 
 
 def _free_joints(motion: Interaction, rest: Array | None, end: int) -> np.ndarray:

@@ -17,8 +17,9 @@ import numpy as np
 
 from synth.body import BodyModel, load_body
 from synth.errors import CareSynthError
-from synth.interaction import Interaction
+from synth.interaction import Interaction, Prop
 from synth.room import Box, Furniture, Room, furniture_from_json
+from synth.rooms.props import prop_piece
 from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics
 
@@ -78,6 +79,7 @@ def place(motion: Interaction, room: Room, rng: np.random.Generator, body: BodyM
         NoPlace: the room lacks the furniture, or nothing fits; the message says which.
     """
     model = body or load_body()
+    motion, room = borrowed(motion, room)
     tracks = _Tracks.of(motion, model)
     stage = [furniture_from_json(item, "stage", "stage") for item in motion.meta.stage]
     used = [piece for piece in stage if piece.seat_height is not None]
@@ -90,7 +92,7 @@ def place(motion: Interaction, room: Room, rng: np.random.Generator, body: BodyM
 class _Tracks:
     """What is tested: points [P, T', K, 3] with radius [K], their frames [T'], pelvis [P, T, 3] and J0 [P, 3]."""
 
-    points: Array
+    points: Array  # the props' follow the people's
     radius: Array
     frames: np.ndarray
     pelvis: Array
@@ -104,9 +106,46 @@ class _Tracks:
             np.append(np.arange(0, motion.frames, max(1, round(STRIDE * motion.fps))), motion.frames - 1)
         )
         ids = [JOINT[name] for name in _RADII]
-        return _Tracks(
-            joints[:, frames][:, :, ids], np.array(list(_RADII.values())), frames, joints[:, :, 0], rest[:, 0]
-        )
+        radius = np.array(list(_RADII.values()))
+        points = np.concatenate([joints[:, frames][:, :, ids], *(_hull(p, frames, radius)[None] for p in motion.props)])
+        return _Tracks(points, radius, frames, joints[:, :, 0], rest[:, 0])
+
+
+def _hull(prop: Prop, frames: np.ndarray, radius: Array) -> Array:
+    """Points [T', K, 3] around a prop, each as far inside its outline as its sphere is wide."""
+    piece = prop_piece(prop.cls)
+    width, depth, height = piece.size
+    turns = np.linspace(0, 2 * np.pi, len(radius), endpoint=False)
+    ring = np.stack([np.cos(turns), np.sin(turns)], -1)
+    half = np.maximum(np.array([width, depth]) / 2 - radius[:, None], 0.0)
+    ring = ring / np.abs(ring).max(-1, keepdims=True) * half
+    local = np.concatenate([ring, np.full((len(radius), 1), piece.bottom + height / 2)], -1)
+    poses = prop.poses()[frames]
+    return np.einsum("tij,kj->tki", poses[:, :3, :3], local) + poses[:, None, :3, 3]
+
+
+def borrowed(motion: Interaction, room: Room) -> tuple[Interaction, Room]:
+    """The motion with its props named after the room's own pieces of their class, and the room without these.
+
+    Furniture that the motion moves is the room's own where the room has one: it does not stand about as well.
+    """
+    names: dict[str, str] = {}
+    for prop in motion.props:
+        free = [item.id for item in room.of_class(prop.cls) if item.id not in names.values()]
+        if free:
+            names[prop.id] = free[0]
+    if not names:
+        return motion, room
+    contacts = []
+    for contact in motion.meta.contacts:
+        target = dict(contact.target)
+        if target.get("object") in names:
+            target["object"] = names[target["object"]]
+        contacts.append(replace(contact, target=target))
+    props = tuple(replace(prop, id=names.get(prop.id, prop.id)) for prop in motion.props)
+    left = tuple(item for item in room.furniture if item.id not in names.values())
+    motion = replace(motion, props=props, meta=replace(motion.meta, contacts=tuple(contacts)))
+    return motion, replace(room, furniture=left)
 
 
 def clearance(room: Room, points: Array, radius: Array, ignore: Iterable[str] = ()) -> Array:
@@ -158,7 +197,7 @@ def _on_furniture(
         has = ", ".join(sorted({piece.cls for piece in room.furniture})) or "nothing"
         raise NoPlace(f"{room.name}: the motion needs a {stage.cls} ({' or '.join(classes)}); the room has {has}")
     sitter, pelvis, side = _sitter(motion, tracks, stage)
-    others = [p for p in range(motion.people) if p != sitter]
+    others = [p for p in range(len(tracks.points)) if p != sitter]
     options: list[tuple[float, float, float, Array, Furniture]] = []
     for piece in pieces:
         for axis, slide in _sides(piece, side[2]):
@@ -314,7 +353,7 @@ def _longest(flags: np.ndarray) -> tuple[int, int]:
 
 def _walks(motion: Interaction, tracks: _Tracks) -> bool:
     """Whether bending the path makes sense: one person who goes somewhere on foot."""
-    if motion.people != 1:
+    if motion.people != 1 or motion.props:
         return False
     path = tracks.pelvis[0]
     return bool(np.linalg.norm(path[-1, :2] - path[0, :2]) > 1.2 and path[:, 2].min() > 0.6)

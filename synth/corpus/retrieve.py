@@ -27,7 +27,7 @@ from synth.errors import BadOption, CareSynthError
 from synth.interaction import Interaction
 from synth.motion.actions import Actions, measure_actions
 from synth.motion.adapt import adapt
-from synth.room import Room, nearest
+from synth.room import Furniture, Room, nearest
 from synth.text import TextEncoder
 
 TRIES = 8  # attempts for one clip before it is given up
@@ -212,7 +212,8 @@ class RetrievalGenerator:
         people = [_Actor.draw(role, rng, self.body) for role in roles]
         placed = place(motion, self.room, rng, self.body)
         betas = np.stack([person.betas for person in people]).astype(np.float32)
-        adapted = adapt(placed.motion, placed.stage_map, betas, self.body, self.room, rng)
+        around = replace(self.room, furniture=standing(self.room, placed.motion))
+        adapted = adapt(placed.motion, placed.stage_map, betas, self.body, around, rng)
         core = adapted.meta.core or (0.0, adapted.seconds)
         whole = (core[1] - core[0]) * 0.8 <= seconds + 0.1 and placed.cut[1] - placed.cut[0] >= motion.seconds - 0.1
         rest = np.asarray(self.body.rest_joints(betas), float)
@@ -230,9 +231,9 @@ class RetrievalGenerator:
             actions=(),
         )
         made = replace(made, meta=meta)
-        actions = measure_actions(made, self.body, self.room.furniture)
+        actions = measure_actions(made, self.body, around.furniture)
         made = replace(made, meta=replace(meta, actions=actions.segments))
-        return made, actions, faults_of(made, actions, self.room, self.body, whole)
+        return made, actions, faults_of(made, actions, around, self.body, whole)
 
     def _roles(self, motion: Interaction, prompt: str) -> list[str]:
         """The motion's roles; a lone person is what the prompt says."""
@@ -278,6 +279,12 @@ class _Actor:
             return _Actor(person.betas, person.gender, round(person.age, 1))
         # an official SMPL model: its betas are standard deviations of its own population
         return _Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
+
+
+def standing(room: Room, motion: Interaction) -> tuple[Furniture, ...]:
+    """The room's furniture less what the motion moves."""
+    moved = {prop.id for prop in motion.props}
+    return tuple(item for item in room.furniture if item.id not in moved)
 
 
 def nearest_captions(ranked: Sequence[matching.Ranked], count: int = matching.SHOWN) -> list[tuple[str, float]]:

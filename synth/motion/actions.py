@@ -16,7 +16,7 @@ Words (`taxonomy.json`; OmniFall's 16 classes):
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,8 @@ def measure_actions(motion: Interaction, body: BodyModel, furniture: Sequence[Fu
     """
     rest = np.asarray(body.rest_joints(motion.betas), dtype=float)
     joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
-    return measure_joints(joints, motion.fps, motion.present, furniture, motion.meta.contacts)
+    aids = {item.id for item in (*furniture, *motion.props) if item.cls == "walker"}
+    return measure_joints(joints, motion.fps, motion.present, furniture, motion.meta.contacts, aids)
 
 
 def measure_joints(
@@ -109,13 +110,13 @@ def measure_joints(
     present: np.ndarray | None = None,
     furniture: Sequence[Furniture] = (),
     contacts: Sequence[Contact] = (),
+    aids: Collection[str] = (),
 ) -> Actions:
-    """The same from SMPL joints [P, T, 24, 3] in world metres."""
+    """The same from SMPL joints [P, T, 24, 3] in world metres; ``aids`` are the ids of walking aids."""
     people, frames = joints.shape[:2]
     here = np.ones((people, frames), bool) if present is None else present
     labels, postures = np.full((people, frames), -1), np.full((people, frames), -1)
     segments: list[ActionSegment] = []
-    aids = {item.id for item in furniture if item.cls == "walker"}
     for person in range(people):
         held = [c for c in contacts if c.person == person and c.target.get("object") in aids and "hand" in c.part]
         for first, last in _runs(here[person]):

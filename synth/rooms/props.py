@@ -1,0 +1,98 @@
+"""Things that move with people (``synth.interaction.Prop``): what they look like and where hands hold them.
+
+Furniture on wheels is the same piece that stands in the rooms. A prop's frame is its piece's: origin on the floor under
+the middle of its box, z up, +y its front; hand-held things have their origin in their middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import numpy as np
+
+from synth.errors import BadOption
+from synth.gltf import SceneMesh
+from synth.room import nearest
+from synth.rooms import palette as P
+from synth.rooms.mobility import mobile_lift, rollator, wheelchair
+from synth.rooms.piece import Piece, scene_meshes
+from synth.rooms.shapes import box, join, lathe
+from synth.rotation import Array
+from synth.taxonomy import PROP_CLASSES
+
+# class -> name of the hold -> its point in the prop's frame, metres: where the middle of a palm goes
+HANDLES: Mapping[str, Mapping[str, tuple[float, float, float]]] = {
+    "walker": {"left": (-0.265, -0.265, 0.917), "right": (0.265, -0.265, 0.917)},
+    "wheelchair": {
+        "left": (-0.235, -0.445, 0.931), "right": (0.235, -0.445, 0.931),
+        "left_arm": (-0.235, 0.02, 0.72), "right_arm": (0.235, 0.02, 0.72),
+    },
+    "lift": {"left": (-0.16, -0.53, 1.04), "right": (0.16, -0.53, 1.04)},
+    "cup": {"left": (-0.04, 0.0, 0.0), "right": (0.04, 0.0, 0.0)},
+    "box": {"left": (-0.15, 0.0, 0.0), "right": (0.15, 0.0, 0.0)},
+    "folder": {"left": (-0.11, 0.0, 0.0), "right": (0.11, 0.0, 0.0)},
+    "towel": {"left": (-0.15, 0.0, 0.0), "right": (0.15, 0.0, 0.0)},
+}  # fmt: skip
+
+
+def _cup() -> Piece:
+    profile = [(0, -0.05), (0.032, -0.05), (0.04, 0.05), (0.037, 0.05), (0.03, -0.043), (0, -0.043)]
+    return Piece("", (0.08, 0.08, 0.10), ((P.PLASTIC_BLUE, lathe(profile, 24)),), -0.05)
+
+
+def _box() -> Piece:
+    lid = box((0.305, 0.225, 0.03), (0, 0, 0.075), 0.006)
+    body = box((0.30, 0.22, 0.17), (0, 0, -0.005), 0.006)
+    return Piece("", (0.305, 0.225, 0.18), ((P.PAPER, body), (P.PLASTIC_RED, lid)), -0.09)
+
+
+def _folder() -> Piece:
+    covers = join([box((0.22, 0.006, 0.31), (0, y, 0), 0.002) for y in (-0.012, 0.012)])
+    sheets = box((0.205, 0.016, 0.295), (0.004, 0, 0), 0.002)
+    return Piece("", (0.22, 0.03, 0.31), ((P.PLASTIC_RED, covers), (P.PAPER, sheets)), -0.155)
+
+
+def _towel() -> Piece:
+    layers = join([box((0.30, 0.22 - 0.01 * i, 0.03), (0, 0, 0.032 * (i - 1)), 0.014, 3) for i in range(3)])
+    return Piece("", (0.30, 0.22, 0.10), ((P.PILLOW, layers),), -0.05)
+
+
+_PIECES: Mapping[str, Callable[[], Piece]] = {
+    "walker": rollator, "wheelchair": wheelchair, "lift": mobile_lift, "cup": _cup, "box": _box, "folder": _folder,
+    "towel": _towel,
+}  # fmt: skip
+
+
+@cache
+def prop_piece(cls: str) -> Piece:
+    """The piece of a prop's class.
+
+    Raises:
+        BadOption: no such class; names the nearest.
+    """
+    if cls not in _PIECES:
+        raise BadOption("prop", cls, nearest(cls, PROP_CLASSES))
+    return _PIECES[cls]()
+
+
+def prop_meshes(name: str, cls: str) -> list[SceneMesh]:
+    """The meshes of a prop in its own frame, named ``NAME/MATERIAL``."""
+    return scene_meshes(name, prop_piece(cls).parts)
+
+
+def handle(cls: str, name: str) -> Array:
+    """Where a hand holds a prop [3], metres in its frame.
+
+    Raises:
+        BadOption: the class has no such hold; names those it has.
+    """
+    holds = HANDLES.get(cls, {})
+    if name not in holds:
+        raise BadOption("hold", name, f"one of {', '.join(holds)} of a {cls}")
+    return np.array(holds[name])
+
+
+def is_furniture(cls: str) -> bool:
+    """Whether a prop of this class is a piece of furniture, which a room may have standing about."""
+    return bool(prop_piece(cls).cls)
