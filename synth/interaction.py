@@ -227,7 +227,7 @@ class Interaction:
         """Write the npz atomically, after validation."""
         self.validate(path)
         meta = meta_to_json(self.meta)
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "version": np.array(VERSION, np.int64),
             "fps": np.array(self.fps, np.float64),
             "transl": self.transl.astype(np.float32),
@@ -321,7 +321,9 @@ def _read_props(
     for name, array in zip(("prop_transl", "prop_orient"), moved, strict=True):
         if array.ndim != 3 or len(array) != len(listed):
             raise BadFile(path, name, array.shape, f"shape [{len(listed)}, T, 3], a row for each of meta.props")
-    return tuple(Prop(*names, transl, orient) for names, transl, orient in zip(listed, *moved, strict=True))
+    return tuple(
+        Prop(name, cls, transl, orient) for (name, cls), transl, orient in zip(listed, moved[0], moved[1], strict=True)
+    )
 
 
 def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:

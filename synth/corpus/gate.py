@@ -15,6 +15,7 @@ from synth.interaction import Interaction
 from synth.motion import metrics
 from synth.motion.actions import Actions
 from synth.room import Room
+from synth.rooms.props import prop_piece
 from synth.skeleton import forward_kinematics
 
 # Limits in metres: beyond the first a clip is made again, beyond the second it is never shown.
@@ -23,6 +24,7 @@ PARTNER = (0.05, 0.12)
 FURNITURE = (0.10, 0.18)  # spheres in solids: cushions give, and the spheres are wider than thighs
 FLOOR = (0.04, 0.10)
 FLOATING = (0.0, 0.05)  # share of frames with nobody's foot, hand, back or seat on anything
+SEATED_NEAR = 0.35  # a pelvis this close to the middle of a thing with a seat sits on it
 JERK = (700.0, 2500.0)  # m/s^3, real captures are at 20-150
 
 
@@ -125,6 +127,9 @@ def _bodies(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:
         for item in carriers:
             local = np.abs(item.box.to_local(points[:, 0]))[:, :2] <= np.asarray(item.box.size)[:2] / 2 + 0.15
             on |= local.all(-1)
+        for prop in motion.props:
+            near = np.linalg.norm(points[:, 0, :2] - np.asarray(prop.transl)[here, :2], axis=-1) < SEATED_NEAR
+            on |= near & (prop_piece(prop.cls).seat_height is not None)
         air = metrics.floating(points[~on]) if (~on).any() else 0.0
         if air > FLOATING[0]:
             found.append(Fault(f"somebody floats in {100 * air:.0f} % of the frames", air > FLOATING[1]))

@@ -100,7 +100,8 @@ def measure_actions(motion: Interaction, body: BodyModel, furniture: Sequence[Fu
     """
     rest = np.asarray(body.rest_joints(motion.betas), dtype=float)
     joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
-    aids = {item.id for item in (*furniture, *motion.props) if item.cls == "walker"}
+    aids = {item.id for item in furniture if item.cls == "walker"}
+    aids |= {prop.id for prop in motion.props if prop.cls == "walker"}
     return measure_joints(joints, motion.fps, motion.present, furniture, motion.meta.contacts, aids)
 
 

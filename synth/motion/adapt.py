@@ -166,7 +166,7 @@ def _contacts(
     times: Array,
     rotmats: torch.Tensor,
 ) -> list:
-    """Holds between people; buttocks or back on seats, beds and the floor."""
+    """Holds between people and of props; buttocks or back on seats, beds and the floor."""
     holds = []
     for contact in motion.meta.contacts:
         if "person" in contact.target:
@@ -175,11 +175,13 @@ def _contacts(
             holds.append(
                 (contact.person, own, int(contact.target["person"]), other, on, evidence.palm_turn(own, other))
             )
+    carriers = {**pieces, **evidence.seats_of(motion.props)}
     return [
         *evidence.holds(proxies, holds),
-        *evidence.seats(proxies, evidence.sitting(motion.meta.contacts, pieces, times, rotmats)),
+        *evidence.handles(proxies, motion, times),
+        *evidence.seats(proxies, evidence.sitting(motion.meta.contacts, carriers, times, rotmats)),
         *evidence.kneeling(proxies, motion.meta.contacts, times),
-        *evidence.rests(proxies, evidence.lying(motion.meta.contacts, pieces, times, rotmats)),
+        *evidence.rests(proxies, evidence.lying(motion.meta.contacts, carriers, times, rotmats)),
     ]
 
 

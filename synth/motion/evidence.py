@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synth.interaction import Contact
+from synth.interaction import Contact, Interaction, Prop
 from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of, skin_of
 from synth.motion.terms import BoxPenetration, ContactHold, Floor, FootLock, PartnerPenetration, Points, Resting
-from synth.room import Furniture
+from synth.room import Box, Furniture
+from synth.rooms.props import handle, prop_piece
 from synth.rotation import Array
 from synth.skeleton import JOINT
 
@@ -112,6 +113,45 @@ def kneeling(proxies: Sequence[Proxies], contacts: Sequence[Contact], times: Arr
     skin, patch = skin_of(proxies, [(person, part) for person, part, _ in entries])
     level = torch.full((len(entries),), seat_level(None))
     return [Resting(skin, patch, level, torch.stack([entry[2] for entry in entries]), name="knee")]
+
+
+def handles(proxies: Sequence[Proxies], motion: Interaction, times: Array) -> list[FootLock]:
+    """Hands on what moves: a spot follows the hold of a prop, whose way is given. times: of the solved frames [T]."""
+    entries, ways, windows = [], [], []
+    for contact, prop in prop_contacts(motion):
+        entries.append((contact.person, contact.target.get("own_spot", contact.part)))
+        ways.append(hold_way(prop, str(contact.target["spot"]), motion.fps, times))
+        windows.append(window(times, contact.start, contact.end))
+    if not entries:
+        return []
+    anchor = torch.from_numpy(np.stack(ways).astype(np.float32))
+    return [FootLock(points_of(proxies, entries), anchor, torch.stack(windows), sigma=0.006, name="handles")]
+
+
+def prop_contacts(motion: Interaction) -> list[tuple[Contact, Prop]]:
+    """The contacts that say where a prop is held, with the prop."""
+    props = {prop.id: prop for prop in motion.props}
+    listed = [(contact, props.get(str(contact.target.get("object")))) for contact in motion.meta.contacts]
+    return [(contact, prop) for contact, prop in listed if prop is not None and "spot" in contact.target]
+
+
+def hold_way(prop: Prop, name: str, fps: float, times: Array) -> Array:
+    """World positions [T, 3] of a prop's hold at `times` seconds; the prop's own frames are 1 / fps apart."""
+    poses = prop.poses()
+    track = poses[:, :3, :3] @ handle(prop.cls, name) + poses[:, :3, 3]
+    keys = np.arange(len(track)) / fps
+    return np.stack([np.interp(times, keys, column) for column in track.T], -1)
+
+
+def seats_of(props: Sequence[Prop]) -> dict[str, Furniture]:
+    """The props one can sit on, as furniture at their first frame: for how high they carry, not for where."""
+    found = {}
+    for prop in props:
+        piece = prop_piece(prop.cls)
+        if piece.seat_height is not None:
+            box = Box(prop.transl[0] + np.array([0.0, 0.0, piece.size[2] / 2]), np.array(piece.size))
+            found[prop.id] = Furniture(prop.id, prop.cls, box, piece.seat_height)
+    return found
 
 
 def _level(contact: Contact, pieces: Mapping[str, Furniture]) -> float | None:

@@ -29,11 +29,11 @@ def state_of(motion: Interaction, proxies: Sequence[Proxies]) -> State:
 def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence[Furniture] = ()) -> dict[str, float]:
     """Figures of a solved motion, rounded to 0.1 mm.
 
-    contact_mean, contact_max: distance between the spots that hold each other; foot_slide: 95th percentile of what
-    planted soles move a frame; partner_depth: deepest overlap of two people's capsules (measured on capsules, beyond
-    what a grip may press); furniture_depth: deepest sphere in a solid; floor_depth_P: deepest sole, toe, finger or
-    buttock of a person under the floor; seat_depth, seat_air: how far a sitter's lowest flesh is below and above where
-    the seat's cushion carries it (`evidence.seat_level`).
+    contact_mean, contact_max: distance between the spots that hold each other, or a prop's hold; foot_slide: 95th
+    percentile of what planted soles move a frame; partner_depth: deepest overlap of two people's capsules (measured on
+    capsules, beyond what a grip may press); furniture_depth: deepest sphere in a solid; floor_depth_P: deepest sole,
+    toe, finger or buttock of a person under the floor; seat_depth, seat_air: how far a sitter's lowest flesh is below
+    and above where the seat's cushion carries it (`evidence.seat_level`).
     """
     state, times = state_of(motion, proxies), motion.times
     found: dict[str, float] = {}
@@ -46,6 +46,12 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         b = points_of(proxies, [(int(contact.target["person"]), other)]).where(state)[0]
         on = evidence.window(times, contact.start, contact.end) > 0
         gaps.append((a - b).norm(dim=-1)[on])
+    for contact, prop in evidence.prop_contacts(motion):
+        spot = contact.target.get("own_spot", contact.part)
+        a = points_of(proxies, [(contact.person, spot)]).where(state)[0]
+        way = evidence.hold_way(prop, str(contact.target["spot"]), motion.fps, times)
+        on = evidence.window(times, contact.start, contact.end) > 0
+        gaps.append((a - torch.from_numpy(way.astype(np.float32))).norm(dim=-1)[on])
     if gaps:
         gap = torch.cat(gaps)
         found |= {"contact_mean": float(gap.mean()), "contact_max": float(gap.max())}
@@ -66,7 +72,7 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         gripped = torch.where(term.allow > 0.01, 0.02, 0.0)
         depth = (term.depth(state) - gripped[:, None])[two]
         found["partner_depth"] = float(torch.relu(depth).max())
-    pieces = {piece.id: piece for piece in furniture}
+    pieces = {piece.id: piece for piece in furniture} | evidence.seats_of(motion.props)
     for seat in evidence.seats(proxies, evidence.sitting(motion.meta.contacts, pieces, times, state.rotmats)):
         gap = seat.gap(state)[seat.window > 0]
         found |= {"seat_depth": float(torch.relu(-gap).max()), "seat_air": float(torch.relu(gap).max())}
