@@ -47,6 +47,7 @@ SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "assist_sit_down": (("patient", ("sit_down", "sitting")),),
     "assist_lie_down": (("patient", ("lie_down|other", "lying")),),
     "walk_alone": (("any", ("walk",)),),
+    "walk_with_walker": (("any", ("walk",)),),
     "sit_down_alone": (("any", ("sit_down", "sitting")),),
     "stand_up_alone": (("any", ("stand_up",)),),
     "lie_down_alone": (("any", ("lie_down", "lying|fallen")),),

@@ -34,6 +34,11 @@ class Piece:
 SEGMENTS: dict[str, Piece] = {
     "walk": Piece("cmu/amc/16_15.amc", 0.8, 3.6),
     "walk_slow": Piece("cmu/bvh-franciscovalentecastro/07_04.bvh"),
+    "walk_old": Piece("cmu/bvh-franciscovalentecastro/07_05.bvh"),
+    "walk_calm": Piece("cmu/amc/49_01.amc", 0.2, 5.3),
+    "walk_soft": Piece("cmu/bvh-franciscovalentecastro/12_02.bvh", 0.2, 5.4),
+    "walk_start": Piece("cmu/amc/16_32.amc"),
+    "walk_stop": Piece("cmu/amc/16_34.amc"),
     "walk_long": Piece("deepmimic/humanoid3d_long_walk1.txt", 0.5, 12.0),
     "sit_to_stand": Piece("cmu/amc/14_31.amc", 5.8, 8.6),
     "stand_to_sit": Piece("cmu/amc/14_31.amc", 0.4, 3.6),

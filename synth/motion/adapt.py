@@ -86,6 +86,7 @@ def adapt(
     if motion.people > 1:
         terms += evidence.apart(new, evidence.held_spots(motion.meta.contacts))
     terms += evidence.furniture(new, solids, on)
+    terms += evidence.rolling(new, motion.props, motion.fps, times, on)
     like = torch.ones(motion.people, len(keep), 24)
     for name in ("left_hand", "right_hand", "left_wrist", "right_wrist"):
         like[:, :, JOINT[name]] = 3.0

@@ -6,6 +6,7 @@ Used by the scripts of care and by the re-solve of a library motion in a room, s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,9 +17,20 @@ from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of, skin_of
 from synth.motion.terms import BoxPenetration, ContactHold, Floor, FootLock, PartnerPenetration, Points, Resting
 from synth.room import Box, Furniture
-from synth.rooms.props import handle, prop_piece
-from synth.rotation import Array
-from synth.skeleton import JOINT
+from synth.rooms.props import handle, is_furniture, prop_piece
+from synth.rotation import Array, axis_angle_to_matrix, yaw_matrix
+from synth.skeleton import JOINT, facing_yaw
+
+
+class Way(Protocol):
+    """Where a body goes: pelvis [T, 3] and local rotations [T, 24, 3, 3] (`synth.corpus.care.tracks.Track`)."""
+
+    @property
+    def pelvis(self) -> np.ndarray: ...
+
+    @property
+    def rotmats(self) -> np.ndarray: ...
+
 
 SIDES = ("left", "right")
 # Capsules that a seat may hold: flesh and cushion give way, and the sitter is meant to be there.
@@ -242,6 +254,37 @@ def detected_feet(
     return [FootLock(soles, torch.from_numpy(anchors.astype(np.float32)), window_)]
 
 
+def carried_feet(
+    proxies: Sequence[Proxies], person: int, rest: Tensor, pelvis: Array, rotmats: Array, way: Way, fps: float
+) -> list[FootLock]:
+    """Plants of a captured walk for the same steps along another way: each is moved as the pelvis is in its middle.
+
+    Args:
+        rest: [P, 24, 3] rest joints.
+        pelvis, rotmats: the walk as it was captured [T, 3], [T, 24, 3, 3].
+        way: the pelvis and rotations that it is played with, over the same frames.
+    """
+    people = len(proxies)
+    transl = torch.zeros(people, len(pelvis), 3)
+    transl[person] = torch.from_numpy(pelvis).float() - rest[person, 0]
+    turned = torch.eye(3).expand(people, len(pelvis), 24, 3, 3).clone()
+    turned[person] = torch.from_numpy(rotmats).float()
+    (lock,) = detected_feet(proxies, person, rest, transl, turned, fps)
+    anchor, down = lock.anchor.numpy().astype(float), lock.window.numpy() > 0
+    turns = facing_yaw(way.rotmats[:, 0]) - facing_yaw(rotmats[:, 0])
+    for side in (0, 2):
+        either, both = down[side] | down[side + 1], down[side] & down[side + 1]
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], either.astype(int), [0]))))
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            inside = np.flatnonzero(both[begin:end])
+            middle = begin + (int(inside.mean()) if len(inside) else (end - begin) // 2)
+            turn = yaw_matrix(float(turns[middle]))[:2, :2]
+            for row in (side, side + 1):
+                off = anchor[row, begin:end, :2] - pelvis[middle, :2]
+                anchor[row, begin:end, :2] = way.pelvis[middle, :2] + off @ turn.T
+    return [FootLock(lock.soles, torch.from_numpy(anchor.astype(np.float32)), lock.window)]
+
+
 def _rigid(anchors: np.ndarray, down: np.ndarray, proxies: Sequence[Proxies], person: int) -> None:
     """While heel and ball both stand, their anchors keep the foot's own length."""
     for side, name in enumerate(SIDES):
@@ -341,5 +384,43 @@ def furniture(
             torch.tensor([float(s.yaw) for _, s in solids]),
             torch.tensor(np.stack([np.asarray(s.size) / 2 for _, s in solids]), dtype=torch.float32),
             switch, sigma=sigma,
+        )
+    ]  # fmt: skip
+
+
+def rolling(
+    proxies: Sequence[Proxies],
+    props: Sequence[Prop],
+    fps: float,
+    times: Array,
+    users: Collection[tuple[int, str]],
+    sigma: float = 0.008,
+) -> list[BoxPenetration]:
+    """Nobody enters furniture that moves. props: `1 / fps` apart; times: of the solved frames [T].
+
+    users: (person, prop id) of who sits on it or holds it; their hands may press in as far as sitters' thighs do.
+    """
+    solids = [(prop, block) for prop in props if is_furniture(prop.cls) for block in prop_piece(prop.cls).solids]
+    if not solids:
+        return []
+    spheres, radius, names = capsule_spheres(proxies)
+    centers, yaws = [], []
+    for prop, block in solids:
+        keys = np.arange(len(prop.transl)) / fps
+        turn = axis_angle_to_matrix(prop.orient)
+        middle = prop.transl + turn @ np.asarray(block.center)
+        yaw = np.unwrap(np.arctan2(turn[:, 1, 0], turn[:, 0, 0]))
+        centers.append(np.stack([np.interp(times, keys, column) for column in middle.T], -1))
+        yaws.append(np.interp(times, keys, yaw))
+    shrink = torch.zeros(len(names))
+    for row, (person, name) in enumerate(names):
+        if (name in _SITTING or name.endswith(("hand", "forearm"))) and any(who == person for who, _ in users):
+            shrink[row] = 0.02
+    return [
+        BoxPenetration(
+            spheres, radius - shrink,
+            torch.tensor(np.stack(centers, 1), dtype=torch.float32), torch.tensor(np.stack(yaws, 1)).float(),
+            torch.tensor(np.stack([np.asarray(block.size) / 2 for _, block in solids]), dtype=torch.float32),
+            torch.ones(len(names), len(solids)), sigma=sigma, name="props",
         )
     ]  # fmt: skip

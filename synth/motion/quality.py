@@ -31,9 +31,9 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
 
     contact_mean, contact_max: distance between the spots that hold each other, or a prop's hold; foot_slide: 95th
     percentile of what planted soles move a frame; partner_depth: deepest overlap of two people's capsules (measured on
-    capsules, beyond what a grip may press); furniture_depth: deepest sphere in a solid; floor_depth_P: deepest sole,
-    toe, finger or buttock of a person under the floor; seat_depth, seat_air: how far a sitter's lowest flesh is below
-    and above where the seat's cushion carries it (`evidence.seat_level`).
+    capsules, beyond what a grip may press); furniture_depth, prop_depth: deepest sphere in a solid, and in one that
+    people move; floor_depth_P: deepest sole, toe, finger or buttock of a person under the floor; seat_depth, seat_air:
+    how far a sitter's lowest flesh is below and above where the seat's cushion carries it (`evidence.seat_level`).
     """
     state, times = state_of(motion, proxies), motion.times
     found: dict[str, float] = {}
@@ -77,6 +77,8 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         gap = seat.gap(state)[seat.window > 0]
         found |= {"seat_depth": float(torch.relu(-gap).max()), "seat_air": float(torch.relu(gap).max())}
     sitters = {(c.person, str(c.target["object"])) for c in motion.meta.contacts if "object" in c.target}
+    for solid in evidence.rolling(proxies, motion.props, motion.fps, times, sitters):
+        found["prop_depth"] = float(torch.relu(solid.depth(state)).max())
     for solid in evidence.furniture(proxies, furniture, sitters):
         found["furniture_depth"] = float(torch.relu(solid.depth(state)).max())
     return {name: round(value, 4) for name, value in sorted(found.items())}

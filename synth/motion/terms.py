@@ -220,6 +220,7 @@ class BoxPenetration:
     """Spheres fixed to bodies stay out of boxes (furniture solids): center [B, 3], yaw [B], half [B, 3].
 
     spheres N with radius [N]; window [N, B] switches pairs off. `allow` metres may be pressed in (cushions, flesh).
+    Boxes that move have center [T, B, 3] and yaw [T, B].
     """
 
     spheres: Points
@@ -243,12 +244,14 @@ class BoxPenetration:
         where = self.spheres.where(state)
         with torch.no_grad():  # nearly all pairs are far apart: keep those whose bounding spheres meet
             far = (where.unsqueeze(2) - self.center).norm(dim=-1)
+            at = self.center.expand(where.shape[1], *self.half.shape)
+            yaw = self.yaw.expand(where.shape[1], len(self.half))
             close = (far < self.half.norm(dim=-1) + self.radius[:, None, None]) & (self.window[:, None] > 0)
             sphere, frame, box = close.nonzero(as_tuple=True)
         if len(sphere) == 0:
             return torch.zeros(1) * state.transl.sum()
-        p = where[sphere, frame] - self.center[box]
-        c, s = torch.cos(self.yaw)[box], torch.sin(self.yaw)[box]
+        p = where[sphere, frame] - at[frame, box]
+        c, s = torch.cos(yaw[frame, box]), torch.sin(yaw[frame, box])
         local = torch.stack((c * p[..., 0] + s * p[..., 1], c * p[..., 1] - s * p[..., 0], p[..., 2]), -1)
         depth = self.radius[sphere] - box_distance(local, self.half[box])
         return torch.relu(depth - self.allow) * self.window[sphere, box] / self.sigma

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from string import Formatter
 
 import numpy as np
 
@@ -82,4 +83,24 @@ def captions_of(
         if facts.get("speed"):
             text += f", {facts['speed']}" if "slowly" not in text else ""
         found.append(text[0].upper() + text[1:])
+    return tuple(dict.fromkeys(found))
+
+
+def told(
+    sentences: Sequence[str], facts: Mapping[str, str], gender: str, rng: np.random.Generator, count: int = 5
+) -> tuple[str, ...]:
+    """The first of a class's `sentences` as it is, then up to `count` others with people and `facts` filled in.
+
+    A sentence with a fact that is missing or empty is left out. `{staff}`, `{patient}` are drawn.
+    """
+    found = [sentences[0]]
+    for index in rng.permutation(len(sentences) - 1):
+        patients = PATIENT if gender == "female" else MEN
+        words = {"staff": STAFF[rng.integers(len(STAFF))], "patient": patients[rng.integers(len(patients))]}
+        sentence = sentences[1 + index]
+        named = [name for _, name, _, _ in Formatter().parse(sentence) if name]
+        known = {**facts, **words}
+        if len(found) <= count and all(known.get(name) for name in named):
+            text = sentence.format(**known)
+            found.append(text[0].upper() + text[1:])
     return tuple(dict.fromkeys(found))

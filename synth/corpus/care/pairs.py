@@ -12,11 +12,12 @@ import numpy as np
 
 from synth.body import BodyModel, load_body
 from synth.body.shape import Person, draw_person
-from synth.corpus.care.captions import captions_of
+from synth.corpus.care.captions import captions_of, told
+from synth.corpus.care.registry import CAPTIONS, SCRIPTS, VARIANTS, script_of
 from synth.corpus.care.script import FPS, PATIENT, STAFF, Script, contacts_of, solve
-from synth.corpus.care.strategies import SCRIPTS, VARIANTS, Cast, Segments, Variant, script_of
+from synth.corpus.care.strategies import Cast, Segments, Variant
 from synth.corpus.takes import CREDITS
-from synth.interaction import ActionSegment, Contact, Interaction, Meta
+from synth.interaction import ActionSegment, Contact, Interaction, Meta, Prop
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import measure
 from synth.room import Furniture, furniture_from_json
@@ -26,6 +27,7 @@ from synth.skeleton import mirror_pose
 # What ships must keep these: metres.
 LIMITS = {
     "contact_mean": 0.01, "contact_max": 0.03, "foot_slide": 0.005, "partner_depth": 0.02, "furniture_depth": 0.02,
+    "prop_depth": 0.02,
 }  # fmt: skip
 DRAWS = 2  # bodies tried for a variant before it is given up
 
@@ -81,12 +83,13 @@ def _best(
 def make_pair(
     name: str, identifier: str, variant: Variant, body: BodyModel, source: Segments, rng: np.random.Generator
 ) -> Interaction:
-    """One solved pair with all its labels."""
+    """One solved pair, or one person alone, with all its labels."""
     people = [draw_person("patient", rng, body), draw_person("staff", rng, body)]
     shapes = [np.asarray(person.betas, float) for person in people]
     proxies = [proxies_of(body, shape) for shape in shapes]
     cast = Cast(source, (shapes[0], shapes[1]), (proxies[0].rest_joints, proxies[1].rest_joints))
     script = script_of(name, variant, cast, rng)
+    people, proxies = people[: len(script.actors)], proxies[: len(script.actors)]
     motion, report = solve(script, body, proxies=proxies)
     motion = replace(motion, meta=_meta(name, identifier, script, people, rng, body))
     quality = measure(motion, proxies, script.furniture)
@@ -97,28 +100,33 @@ def make_pair(
 def _meta(
     name: str, identifier: str, script: Script, people: Sequence[Person], rng: np.random.Generator, body: BodyModel
 ) -> Meta:
-    captions = captions_of(name, script.facts, people[PATIENT].gender, rng)
-    credit = CREDITS["hdm05" if name == "help_up_from_floor" else "cmu"]
-    idle = CREDITS["reactidle"]
+    gender = people[PATIENT].gender
+    if name in CAPTIONS:
+        captions = told(CAPTIONS[name], script.facts, gender, rng)
+    else:
+        captions = captions_of(name, script.facts, gender, rng)
+    used = script.datasets or ("hdm05" if name == "help_up_from_floor" else "cmu", "reactidle")
+    credits = [CREDITS[item] for item in used]
     return Meta(
         text=captions[0],
         captions=captions,
         interaction_class=name,
-        roles=("patient", "staff"),
+        roles=script.roles,
         genders=tuple(person.gender for person in people),
         ages=tuple(round(person.age, 1) for person in people),
-        actions=_actions(script),
+        actions=script.actions or _actions(script),
         contacts=contacts_of(script),
         body_model=body.name,
-        core=_core(script),
+        core=script.core or _core(script),
         stage=tuple(piece.to_json() for piece in script.furniture),
         source={
             "dataset": "caresynth-scripted",
             "id": identifier,
-            "licence": credit.licence,
-            "credit": f"Scripted by CareSynth from captured movement. {credit.credit} {idle.credit}",
+            "licence": credits[0].licence,
+            "credit": " ".join(["Scripted by CareSynth from captured movement.", *(item.credit for item in credits)]),
             "phases": [[p.name, round(p.start, 3), round(p.end, 3)] for p in script.phases],
             "grip": script.facts["grip"],
+            **({"strategy": script.facts["strategy"]} if "strategy" in script.facts else {}),
         },
     )
 
@@ -171,6 +179,7 @@ def mirrored(motion: Interaction, body: BodyModel) -> Interaction:
         global_orient=turned[..., :3],
         body_pose=turned[..., 3:],
         meta=meta,
+        props=tuple(_mirrored_prop(prop) for prop in motion.props),
     )
 
 
@@ -192,6 +201,13 @@ def _mirrored_piece(item: dict[str, Any]) -> dict[str, Any]:
     solids = tuple(replace(solid, center=np.asarray(solid.center) * sign, yaw=-solid.yaw) for solid in piece.solids)
     seat = None if piece.seat is None else replace(piece.seat, center=np.asarray(piece.seat.center) * sign)
     return replace(piece, box=box, solids=solids, seat=seat).to_json()
+
+
+def _mirrored_prop(prop: Prop) -> Prop:
+    """The prop across the plane y = 0; in its own frame left and right (x) are exchanged, which its class survives."""
+    across, own = np.diag([1.0, -1.0, 1.0]), np.diag([-1.0, 1.0, 1.0])
+    orient = matrix_to_axis_angle(across @ axis_angle_to_matrix(prop.orient) @ own)
+    return replace(prop, transl=_flipped(prop.transl), orient=orient)
 
 
 def _flipped(center: Array) -> Array:

@@ -6,7 +6,7 @@ people's tracks, holds, feet, seats and looks. `solve` hands all of it to the on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 
 from synth.body import BodyModel
 from synth.corpus.care.tracks import FeetPath, Track, along
-from synth.interaction import Contact, Interaction
+from synth.interaction import ActionSegment, Contact, Interaction, Prop
 from synth.motion import evidence
 from synth.motion.fit import Prior, Problem, Report, Term, fit
 from synth.motion.proxies import Proxies, points_of, proxies_of
@@ -59,6 +59,41 @@ class Seat:
 
 
 @dataclass(frozen=True)
+class PropHold:
+    """`person`'s spot stays at the hold (`synth.rooms.props.HANDLES`) of the script's prop from `start` to `end` s."""
+
+    person: int
+    spot: str
+    prop: str
+    hold: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Lie:
+    """`person`'s back (the spot "lower_back" or "upper_back") lies on `furniture` from `start` to `end` seconds."""
+
+    person: int
+    spot: str
+    furniture: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Touch:
+    """`person`'s spot rests at a world point [3] of `furniture` (an id, or "floor") from `start` to `end` seconds."""
+
+    person: int
+    spot: str
+    furniture: str
+    at: tuple[float, float, float]
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Actor:
     """One person of a script: body, initial track, and feet if these follow footsteps (else they are detected)."""
 
@@ -66,11 +101,12 @@ class Actor:
     track: Track
     feet: FeetPath | None = None
     stride: float = 1.0  # the track's path was scaled by this (`Track.scaled_path`)
+    captured: Track | None = None  # where plants are seen, for a track that goes another way (`tracks.on_course`)
 
 
 @dataclass(frozen=True)
 class Script:
-    """A whole interaction, before it is solved. Actors: patient, then staff."""
+    """A whole interaction, before it is solved. Actors: patient, then staff, or one person alone."""
 
     name: str
     seconds: float
@@ -85,6 +121,14 @@ class Script:
         (1, 0.25),
     )  # (person, radians off the partner's eyes that are fine)
     facts: dict[str, str] = field(default_factory=dict)  # side, grip, ... for captions
+    roles: tuple[str, ...] = ("patient", "staff")
+    props: tuple[Prop, ...] = ()  # at FPS, over all frames
+    prop_holds: tuple[PropHold, ...] = ()
+    lies: tuple[Lie, ...] = ()
+    touches: tuple[Touch, ...] = ()
+    actions: tuple[ActionSegment, ...] = ()
+    core: tuple[float, float] | None = None  # seconds that show the action
+    datasets: tuple[str, ...] = ()  # whose captures it starts from (`synth.corpus.takes.CREDITS`)
 
     @property
     def times(self) -> Array:
@@ -104,6 +148,8 @@ def part_of(spot: str) -> str:
         return spot.replace("elbow", "forearm")
     if spot.endswith("seat"):
         return "pelvis"
+    if spot.endswith(("heel", "ball", "toes")):
+        return f"{spot.split('_')[0]}_foot"
     return max((part for part in BODY_PARTS if spot.startswith(part)), key=len)
 
 
@@ -118,15 +164,30 @@ def contacts_of(script: Script) -> tuple[Contact, ...]:
         for hold in script.holds
     ]  # fmt: skip
     listed += [Contact(s.person, "pelvis", {"object": s.furniture}, s.start, s.end) for s in script.seats]
+    listed += [
+        Contact(h.person, part_of(h.spot), {"object": h.prop, "spot": h.hold, "own_spot": h.spot}, h.start, h.end)
+        for h in script.prop_holds
+    ]
+    listed += [Contact(t.person, part_of(t.spot), {"object": t.furniture}, t.start, t.end) for t in _laid(script)]
     return tuple(listed)
+
+
+def _laid(script: Script) -> list[Lie | Touch]:
+    return [*script.lies, *script.touches]
 
 
 def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
     """Fingers bend around what they hold, opening 0.4 s before and after; where two palms meet the holding one turns up
     and the held one down, which is the way hands meet (from palm along palm the optimiser would not find it)."""
     result = list(tracks)
+    for grip in script.prop_holds:
+        if grip.spot.endswith("_hand"):
+            share = np.clip(
+                np.minimum((script.times - grip.start + 0.4) / 0.6, (grip.end + 0.5 - script.times) / 0.6), 0, 1
+            )
+            result[grip.person] = _hand(result[grip.person], grip.spot[:-5], share, bend=1.1)
     for hold in script.holds:
-        if not hold.spot.endswith("_hand"):
+        if not hold.spot.endswith("_hand") or hold.person == hold.other:
             continue
         share = np.clip(
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
@@ -185,7 +246,8 @@ def solve(
         ],
     )
     heights = {"floor": evidence.seat_level(None)}
-    heights |= {item.id: evidence.seat_level(item.seat_height or 0.0) for item in script.furniture}
+    carriers = {**{item.id: item for item in script.furniture}, **evidence.seats_of(script.props)}
+    heights |= {name: evidence.seat_level(item.seat_height or 0.0) for name, item in carriers.items()}
     seated = evidence.seats(
         proxies, [(s.person, heights[s.furniture], evidence.window(times, s.start, s.end)) for s in script.seats]
     )
@@ -198,11 +260,12 @@ def solve(
     for name in ("left_wrist", "right_wrist"):
         back[:, :, JOINT[name]] = 0.3
     soft: list[Term] = [
-        *[lock for pair in locks for lock in pair], *held, *seated,
+        *[lock for pair in locks for lock in pair], *held, *seated, *_resting(script, proxies, heights),
         *[
             LookAt(points_of(proxies, [(who, "eyes")]), points_of(proxies, [(1 - who, "eyes")]), torch.ones(1, frames),
                    sigma=0.5, free=free)
             for who, free in script.looks
+            if len(tracks) > 1
         ],
         KeyPose(rotmats, back, sigma=0.18, name="posture"),
         JointLimits(),
@@ -215,7 +278,10 @@ def solve(
         rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2}
     )
     solid: list[Term] = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
-    solid += evidence.furniture(proxies, script.furniture, {(s.person, s.furniture) for s in script.seats})
+    users = {(s.person, s.furniture) for s in script.seats} | {(s.person, s.furniture) for s in script.lies}
+    solid += evidence.furniture(proxies, script.furniture, users)
+    users |= {(h.person, h.prop) for h in script.prop_holds}
+    solid += evidence.rolling(proxies, script.props, FPS, times, users)
     transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=steps)
     pose = matrix_to_axis_angle(rotmats.numpy().astype(float)).astype(np.float32)
     motion = Interaction(
@@ -225,8 +291,30 @@ def solve(
         body_pose=pose[:, :, 1:].reshape(len(tracks), frames, 69),
         betas=np.stack([actor.betas for actor in script.actors]).astype(np.float32),
         present=np.ones((len(tracks), frames), bool),
+        props=script.props,
     )
     return motion, report
+
+
+def _resting(script: Script, proxies: Sequence[Proxies], heights: Mapping[str, float]) -> list[Term]:
+    """Hands on what moves, backs on beds, and hands, knees and feet on points of furniture and floor."""
+    times, props = script.times, {prop.id: prop for prop in script.props}
+    terms: list[Term] = []
+    if script.prop_holds:
+        ways = [evidence.hold_way(props[h.prop], h.hold, FPS, times) for h in script.prop_holds]
+        windows = torch.stack([evidence.window(times, h.start, h.end) for h in script.prop_holds])
+        points = points_of(proxies, [(h.person, h.spot) for h in script.prop_holds])
+        terms.append(
+            FootLock(points, torch.from_numpy(np.stack(ways).astype(np.float32)), windows, sigma=0.006, name="handles")
+        )
+    lies = [(s.person, s.spot, heights[s.furniture], evidence.window(times, s.start, s.end)) for s in script.lies]
+    terms += evidence.rests(proxies, lies)
+    if script.touches:
+        at = torch.tensor([t.at for t in script.touches], dtype=torch.float32)[:, None].repeat(1, len(times), 1)
+        windows = torch.stack([evidence.window(times, t.start, t.end) for t in script.touches])
+        points = points_of(proxies, [(t.person, t.spot) for t in script.touches])
+        terms.append(FootLock(points, at, windows, sigma=0.008, name="touches"))
+    return terms
 
 
 def _feet(
@@ -238,6 +326,11 @@ def _feet(
     rotmats: torch.Tensor,
 ) -> list[FootLock]:
     feet, stride = script.actors[person].feet, script.actors[person].stride
+    captured_way = script.actors[person].captured
+    if captured_way is not None:
+        return evidence.carried_feet(
+            proxies, person, rest, captured_way.pelvis, captured_way.rotmats, script.actors[person].track, FPS
+        )
     if feet is None:
         if stride == 1.0:
             return evidence.detected_feet(proxies, person, rest, transl, rotmats, FPS)

@@ -46,6 +46,52 @@ class Track:
         return Track(pelvis, self.rotmats)
 
 
+@dataclass(frozen=True)
+class Course:
+    """A way over the floor: straight for `straight` metres, then turning by `bend` radians a metre (left positive)."""
+
+    bend: float = 0.0
+    straight: float = 0.0
+    ease: float = 0.6  # metres over which the turn comes up, so that nothing on wheels jerks
+
+    def at(self, distance: Array) -> tuple[Array, Array]:
+        """Places [..., 2] and directions [...] (radians) at metres along the way; it starts at the origin, along x."""
+        distance = np.asarray(distance, float)
+        low, high = min(0.0, float(distance.min())), max(0.0, float(distance.max())) + 1e-3
+        fine = np.linspace(low, high, 2000)
+        curved = np.clip(fine - self.straight, 0, None)
+        eased = np.clip(curved / self.ease, 0, 1)
+        yaw = self.bend * np.where(curved < self.ease, 0.5 * self.ease * eased**2, curved - 0.5 * self.ease)
+        step = fine[1] - fine[0]
+        places = np.stack([np.cumsum(np.cos(yaw)), np.cumsum(np.sin(yaw))], -1) * step
+        origin = np.array([np.interp(0.0, fine, column) for column in places.T])
+        found = np.stack([np.interp(distance, fine, column) for column in places.T], -1) - origin
+        return found, np.interp(distance, fine, yaw)
+
+
+def on_course(track: Track, course: Course, stride: float = 1.0) -> tuple[Track, Array]:
+    """A straight captured walk along a course, its steps `stride` times as long; also its metres along the way [T]."""
+    begin, end = track.pelvis[0, :2], track.pelvis[-1, :2]
+    heading = float(np.arctan2(*(end - begin)[::-1]))
+    straight = track.moved(-heading, np.zeros(3))
+    line = straight.pelvis[:, :2] - straight.pelvis[0, :2]
+    distance = line[:, 0] * stride
+    places, yaw = course.at(distance)
+    pelvis = straight.pelvis.copy()
+    pelvis[:, :2] = places + line[:, 1:] * np.stack([-np.sin(yaw), np.cos(yaw)], -1)
+    rotmats = straight.rotmats.copy()
+    rotmats[:, 0] = yaw_matrix(yaw) @ rotmats[:, 0]
+    return Track(pelvis, rotmats), distance
+
+
+def smoothed(values: Array, seconds: float, fps: float) -> Array:
+    """A Gaussian of `seconds` over [T], the ends mirrored through their point, so that slopes stay."""
+    reach = max(1, round(3 * seconds * fps))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (seconds * fps)) ** 2)
+    padded = np.pad(np.asarray(values, float), reach, mode="reflect", reflect_type="odd")
+    return np.convolve(padded, kernel / kernel.sum(), "valid")
+
+
 def along(points: Array, start: Array, end: Array, factor: float) -> Array:
     """Points [..., 2] with their way along the line from `start` to `end` made `factor` times as long."""
     way = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
