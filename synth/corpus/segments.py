@@ -46,6 +46,9 @@ SEGMENTS: dict[str, Piece] = {
     "bend_pick_up": Piece("soma/item_pick_up_standing_R_001__A410.bvh", 0.0, 3.2),
     "bend_deposit": Piece("hdm05/HDM_mm_depositFloorR_024_120.amc"),
     "lie_down": Piece("hdm05/HDM_bd_lieDownFloor_001_120.amc"),
+    "lie_down_mm": Piece("hdm05/HDM_mm_lieDownFloor_017_120.amc"),
+    "lie_down_bk": Piece("hdm05/HDM_bk_lieDownFloor_005_120.amc"),
+    "lie_down_dg": Piece("hdm05/HDM_dg_lieDownFloor_013_120.amc"),
     # Lying down is slow and controlled, so run backwards it is a believable way up.
     "get_up": Piece("hdm05/HDM_bd_lieDownFloor_001_120.amc", reverse=True),
     "get_up_face_down": Piece("deepmimic/humanoid3d_getup_facedown.txt"),

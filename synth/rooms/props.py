@@ -21,12 +21,13 @@ from synth.rooms.shapes import box, join, lathe
 from synth.rotation import Array
 from synth.taxonomy import PROP_CLASSES
 
-# class -> name of the hold -> its point in the prop's frame, metres: where the middle of a palm goes
+# class -> name of the hold -> its point in the prop's frame, metres: where the middle of a palm (of a sole) goes
 HANDLES: Mapping[str, Mapping[str, tuple[float, float, float]]] = {
     "walker": {"left": (-0.265, -0.265, 0.917), "right": (0.265, -0.265, 0.917)},
     "wheelchair": {
         "left": (-0.235, -0.445, 0.931), "right": (0.235, -0.445, 0.931),
         "left_arm": (-0.235, 0.02, 0.72), "right_arm": (0.235, 0.02, 0.72),
+        "left_foot": (-0.131, 0.45, 0.125), "right_foot": (0.131, 0.45, 0.125),
     },
     "lift": {"left": (-0.16, -0.53, 1.04), "right": (0.16, -0.53, 1.04)},
     "cup": {"left": (-0.04, 0.0, 0.0), "right": (0.04, 0.0, 0.0)},

@@ -44,7 +44,7 @@ def walk_with_walker(cast: Cast, variant: WalkerVariant, rng: np.random.Generato
     walk = cast.piece(PATIENT, variant.walk)
     tempo = variant.tempo * float(rng.uniform(0.95, 1.08))
     walk = stretch(walk, max(2, round(walk.frames * tempo)))
-    walk = _rested(cast, walk, variant)
+    walk = rested(cast, PATIENT, walk, variant.wait, variant.pause, variant.rest)
     stride = variant.stride * float(rng.uniform(0.92, 1.08))
     course = Course(variant.bend * float(rng.uniform(0.85, 1.15)), variant.straight)
     walk = stooped(walk, variant.lean + float(rng.uniform(-0.03, 0.03)), 0.5 + 0.6 * float(rng.uniform()))
@@ -72,16 +72,19 @@ def walk_with_walker(cast: Cast, variant: WalkerVariant, rng: np.random.Generato
     )
 
 
-def rolling_ahead(name: str, distance: Array, course: Course, ahead: float, cls: str = "walker") -> Prop:
+def rolling_ahead(
+    name: str, distance: Array, course: Course, ahead: float, cls: str = "walker", backwards: bool = False
+) -> Prop:
     """A prop on wheels `ahead` metres in front of who has gone `distance` [T] metres along the course; never backwards.
 
-    Its middle keeps to the course and it points along it, so its wheels roll and do not slip sideways.
+    Its middle keeps to the course and it points along it (against it if `backwards`), so its wheels roll and do not
+    slip sideways.
     """
     even = smoothed(distance, 0.35, FPS)
     even = np.maximum.accumulate(even)
     places, yaw = course.at(even + ahead)
     transl = np.concatenate([places, np.zeros((len(places), 1))], -1)
-    return Prop(name, cls, transl, matrix_to_axis_angle(yaw_matrix(yaw - np.pi / 2)))
+    return Prop(name, cls, transl, matrix_to_axis_angle(yaw_matrix(yaw + (0.5 if backwards else -0.5) * np.pi)))
 
 
 def stooped(track: Track, lean: float, bent: float) -> Track:
@@ -108,19 +111,19 @@ def double_support(track: Track, rest: Array, low: float, high: float) -> int:
     return first + int(speed[first:last].argmin())
 
 
-def _rested(cast: Cast, walk: Track, variant: WalkerVariant) -> Track:
-    """Stand before, within or after the walk where the variant asks for it; breathing all the while."""
-    frames = [max(2, round(value * FPS)) for value in (variant.wait, variant.pause, variant.rest)]
-    if variant.wait:
+def rested(cast: Cast, who: int, walk: Track, wait: float, pause: float, rest: float) -> Track:
+    """Stand before, within or after the walk for so many seconds; breathing all the while."""
+    frames = [max(2, round(value * FPS)) for value in (wait, pause, rest)]
+    if wait:
         walk = join([hold(walk, 0, frames[0]), walk], 2)
-    if variant.rest:
+    if rest:
         walk = join([walk, hold(walk, -1, frames[2])], 2)
-    if variant.pause:
-        halt = double_support(walk, cast.rest[PATIENT], 0.35, 0.65)
+    if pause:
+        halt = double_support(walk, cast.rest[who], 0.35, 0.65)
         slow = round(0.35 * FPS)  # the way into the halt and out of it takes this much longer
         walk = warp(walk, [0, halt, halt, walk.frames - 1],
                     [0, halt + slow, halt + slow + frames[1], walk.frames - 1 + frames[1] + 2 * slow])  # fmt: skip
-    return cast.alive(PATIENT, walk) if variant.wait or variant.pause or variant.rest else walk
+    return cast.alive(who, walk) if wait or pause or rest else walk
 
 
 def walking(person: int, distance: Array) -> tuple[ActionSegment, ...]:

@@ -16,6 +16,8 @@ from synth.corpus.care.captions import captions_of, told
 from synth.corpus.care.registry import CAPTIONS, SCRIPTS, VARIANTS, script_of
 from synth.corpus.care.script import FPS, PATIENT, STAFF, Script, contacts_of, solve
 from synth.corpus.care.strategies import Cast, Segments, Variant
+from synth.corpus.care.timing import retimed
+from synth.corpus.care.tracks import Track
 from synth.corpus.takes import CREDITS
 from synth.interaction import ActionSegment, Contact, Interaction, Meta, Prop
 from synth.motion.proxies import proxies_of
@@ -91,6 +93,12 @@ def make_pair(
     script = script_of(name, variant, cast, rng)
     people, proxies = people[: len(script.actors)], proxies[: len(script.actors)]
     motion, report = solve(script, body, proxies=proxies)
+    if script.actions:
+        rest = [item.rest_joints for item in proxies]
+        tracks = [
+            Track(motion.transl[p].astype(float) + rest[p][0], rotmats) for p, rotmats in enumerate(motion.rotations())
+        ]
+        script = replace(script, actions=retimed(script.actions, tracks, rest))
     motion = replace(motion, meta=_meta(name, identifier, script, people, rng, body))
     quality = measure(motion, proxies, script.furniture)
     motion = replace(motion, meta=replace(motion.meta, quality=quality | {"cost": round(report.cost, 1)}))

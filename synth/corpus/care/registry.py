@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.care import aids, strategies
+from synth.corpus.care import aids, bed, strategies, wheelchair
 from synth.corpus.care.script import Script
 from synth.corpus.care.strategies import Cast, Variant
 
 FAMILIES: tuple[Any, ...] = (
     aids,
+    bed,
+    wheelchair,
 )  # fmt: skip
 BUILDERS: dict[str, Callable[[Cast, Any, np.random.Generator], Script]] = {
     name: builder for family in FAMILIES for name, builder in family.BUILDERS.items()

@@ -24,9 +24,15 @@ _PIECES = {
 }  # fmt: skip
 
 
-def stage_piece(kind: str, at: Sequence[float], yaw: float) -> Furniture:
-    """A piece of class `kind` with its box's middle over `at` (x, y), turned by `yaw` radians; its id is its class."""
+def stage_piece(kind: str, at: Sequence[float], yaw: float, height: float | None = None) -> Furniture:
+    """A piece of class `kind` with its box's middle over `at` (x, y), turned by `yaw` radians; its id is its class.
+
+    height: of its seat, metres, where it is not the usual one; what else ends at seat height goes with it.
+    """
     size, seat_height, (x, y, width, depth), blocks = _PIECES[kind]
+    if height is not None:
+        blocks = tuple((*block[:5], height if block[5] == seat_height else block[5]) for block in blocks)
+        seat_height = height
     middle = size[2] / 2
     solids = tuple(
         Box(np.array([(x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2 - middle]), np.array([x1 - x0, y1 - y0, z1 - z0]))

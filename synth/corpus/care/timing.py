@@ -1,0 +1,76 @@
+"""When a way down or up begins and ends in a track: while head or pelvis rises or sinks faster than 0.1 m/s.
+
+The same convention by which `synth.motion.actions` tells them in a finished motion, here on what a script is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from synth.corpus.care.script import FPS
+from synth.corpus.care.tracks import Track, smoothed
+from synth.interaction import ActionSegment
+from synth.motion.actions import CHANGING
+from synth.rotation import Array
+from synth.skeleton import JOINT, forward_kinematics
+
+WAYS = ("sit_down", "stand_up", "lie_down", "kneel_down", "squat_down", "other")
+LEAST = 0.2  # seconds that are left to the posture before and after a way
+
+
+def heights(track: Track, rest: Array) -> tuple[Array, Array]:
+    """Heights of head and pelvis [T], metres. rest [24, 3]."""
+    joints, _ = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
+    return smoothed(joints[:, JOINT["head"], 2], 0.06, FPS), smoothed(joints[:, 0, 2], 0.06, FPS)
+
+
+def _rate(values: Array) -> Array:
+    return np.gradient(smoothed(values, 0.2, FPS)) * FPS
+
+
+def changing(track: Track, rest: Array) -> np.ndarray:
+    """Frames [T] in which head or pelvis goes up or down."""
+    return np.maximum(*(np.abs(_rate(values)) for values in heights(track, rest))) > CHANGING
+
+
+def spell(track: Track, rest: Array, first: int, last: int, part: str = "pelvis") -> tuple[int, int]:
+    """The stretch [start, end) of change around the fastest moment of `part` ("head" or "pelvis") in [first, last)."""
+    moving = changing(track, rest)
+    rate = np.abs(_rate(heights(track, rest)[0 if part == "head" else 1]))
+    middle = first + int(rate[first:last].argmax())
+    start = end = middle
+    while start > 0 and moving[start - 1]:
+        start -= 1
+    while end < len(moving) and moving[end]:
+        end += 1
+    return start, max(end, start + 1)
+
+
+def retimed(
+    actions: Sequence[ActionSegment], tracks: Sequence[Track], rest: Sequence[Array]
+) -> tuple[ActionSegment, ...]:
+    """The script's actions with their ways down and up timed on the solved tracks, in the same order.
+
+    Each way keeps its moment, which the script knows; where it begins and ends follows from the bodies' movement.
+    """
+    result: list[ActionSegment] = []
+    for person, track in enumerate(tracks):
+        mine = [action for action in actions if action.person == person]
+        for index, action in enumerate(mine):
+            if action.label not in WAYS:
+                continue
+            part = "head" if action.label in ("lie_down", "other") else "pelvis"
+            first, last = round(action.start * FPS), min(round(action.end * FPS), track.frames)
+            start, end = (frame / FPS for frame in spell(track, rest[person], first, last, part))
+            if index > 0:
+                start = max(start, mine[index - 1].start + LEAST)
+                mine[index - 1] = replace(mine[index - 1], end=start)
+            if index + 1 < len(mine):
+                end = min(end, mine[index + 1].end - LEAST)
+                mine[index + 1] = replace(mine[index + 1], start=end)
+            mine[index] = replace(action, start=start, end=end)
+        result += mine
+    return tuple(result)
