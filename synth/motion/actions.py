@@ -25,6 +25,7 @@ import numpy as np
 from synth.interaction import ActionSegment, Contact, Interaction
 from synth.motion import posture as pose
 from synth.room import Furniture
+from synth.rooms.props import standing_piece
 from synth.rotation import Array
 from synth.skeleton import JOINT, forward_kinematics
 from synth.taxonomy import ACTION_INDEX, ACTIONS, POSTURES
@@ -96,13 +97,15 @@ def measure_actions(motion: Interaction, body: BodyModel, furniture: Sequence[Fu
     Args:
         motion: any frame rate.
         body: gives the rest joints for the motion's betas.
-        furniture: of the room, in the motion's frame; without it, seats are told by balance alone.
+        furniture: of the room, in the motion's frame; without it, seats are told by balance alone. Props with a seat
+            that stand still are added.
     """
     rest = np.asarray(body.rest_joints(motion.betas), dtype=float)
     joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
     aids = {item.id for item in furniture if item.cls == "walker"}
     aids |= {prop.id for prop in motion.props if prop.cls == "walker"}
-    return measure_joints(joints, motion.fps, motion.present, furniture, motion.meta.contacts, aids)
+    waiting = [item for item in map(standing_piece, motion.props) if item is not None]
+    return measure_joints(joints, motion.fps, motion.present, [*furniture, *waiting], motion.meta.contacts, aids)
 
 
 def measure_joints(
@@ -152,13 +155,9 @@ def _on_feet(joints: Array, found: pose.Postures, kinds: np.ndarray) -> np.ndarr
     words = np.array([ACTION_INDEX[_REST_LABEL[int(kind)]] for kind in kinds])
     words[(kinds == pose.LYING) & (found.support < 0)] = ACTION_INDEX["fallen"]
     upright = np.isin(kinds, _UP)
-    speed = np.linalg.norm(_velocity(joints[:, 0, :2], 0.25), axis=-1)
+    for a, b in walks(joints, upright):
+        words[a:b] = ACTION_INDEX["walk"]
     place = _smooth(joints[:, 0, :2], 0.25)
-    for first, last in _hysteresis(speed, WALK_ON, WALK_OFF, round(HALT * GRID)):
-        for a, b in _where(upright[first:last], first):
-            stepped = min(_extent(joints[a:b, JOINT[f"{side}_ankle"], :2]) for side in ("left", "right"))
-            if _extent(place[a:b]) >= WALK_WAY and stepped > STEP:
-                words[a:b] = ACTION_INDEX["walk"]
     along = np.linalg.norm(_velocity(joints[:, 0, :2], 0.5), axis=-1)
     for first, last in _where(kinds == pose.FOURS):
         if along[first:last].max() > WALK_OFF and _extent(place[first:last]) > 0.25:
@@ -172,6 +171,19 @@ def _on_feet(joints: Array, found: pose.Postures, kinds: np.ndarray) -> np.ndarr
         if last - first <= GRID and rise[before:last].max() > TAKE_OFF:
             words[before : min(len(words), last + round(0.15 * GRID))] = ACTION_INDEX["jump"]
     return words
+
+
+def walks(joints: Array, upright: np.ndarray) -> list[tuple[int, int]]:
+    """Stretches [start, end) of joints [T, 24, 3] at GRID frames a second in which somebody upright [T] walks."""
+    speed = np.linalg.norm(_velocity(joints[:, 0, :2], 0.25), axis=-1)
+    place = _smooth(joints[:, 0, :2], 0.25)
+    found = []
+    for first, last in _hysteresis(speed, WALK_ON, WALK_OFF, round(HALT * GRID)):
+        for a, b in _where(upright[first:last], first):
+            stepped = min(_extent(joints[a:b, JOINT[f"{side}_ankle"], :2]) for side in ("left", "right"))
+            if _extent(place[a:b]) >= WALK_WAY and stepped > STEP:
+                found.append((a, b))
+    return found
 
 
 def _creeping(found: pose.Postures, joints: Array) -> np.ndarray:

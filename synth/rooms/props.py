@@ -13,7 +13,8 @@ import numpy as np
 
 from synth.errors import BadOption
 from synth.gltf import SceneMesh
-from synth.room import nearest
+from synth.interaction import Prop
+from synth.room import Box, Furniture, nearest
 from synth.rooms import palette as P
 from synth.rooms.mobility import mobile_lift, rollator, wheelchair
 from synth.rooms.piece import Piece, scene_meshes
@@ -97,3 +98,19 @@ def handle(cls: str, name: str) -> Array:
 def is_furniture(cls: str) -> bool:
     """Whether a prop of this class is a piece of furniture, which a room may have standing about."""
     return bool(prop_piece(cls).cls)
+
+
+def standing_piece(prop: Prop) -> Furniture | None:
+    """A prop with a seat that stands still (within 5 cm) as the piece of furniture it is; None for all others."""
+    piece = prop_piece(prop.cls)
+    if piece.seat_height is None or piece.seat is None or np.ptp(prop.transl, axis=0).max() > 0.05:
+        return None
+    pose = prop.poses()[0]
+    yaw = float(np.arctan2(pose[1, 0], pose[0, 0]))
+    x, y, width, depth = piece.seat
+    middle = np.array([0.0, 0.0, piece.size[2] / 2])
+    seat = Box(np.array([x, y, piece.seat_height]) - middle, np.array([width, depth, 0.0]))
+    solids = tuple(Box(np.asarray(block.center) - middle, np.asarray(block.size)) for block in piece.solids)
+    return Furniture(
+        prop.id, prop.cls, Box(pose[:3, 3] + middle, np.array(piece.size), yaw), piece.seat_height, "", solids, seat
+    )

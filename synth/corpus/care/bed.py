@@ -15,8 +15,8 @@ from synth.corpus.care.script import FPS, PATIENT, Actor, Lie, Phase, Script, Se
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.strategies import _rising as rising
-from synth.corpus.care.tracks import Track, crossfade, hold, reverse, stretch
 from synth.corpus.care.timing import spell
+from synth.corpus.care.tracks import Track, crossfade, hold, reverse, stretch
 from synth.interaction import ActionSegment
 from synth.motion.evidence import seat_level
 from synth.rotation import Array, axis_matrix
@@ -26,8 +26,8 @@ BED = (-0.27, 0.25)  # where the bed's middle is, for a pelvis at the origin on 
 _PILLOW = 0.22  # radians that neck and head bend up on it
 # captured reclining: segment, seconds from sitting with the legs out to lying, and how much slower it is played
 RECLINES = {
-    "flat": ("lie_down", 3.6, 5.3, 1.15), "elbow": ("lie_down_mm", 0.85, 1.9, 1.9), "knees_up": ("lie_down_bk", 3.2, 5.6, 1.1),
-    "curled": ("lie_down_dg", 1.75, 3.3, 1.2),
+    "flat": ("lie_down", 3.6, 5.3, 1.15), "elbow": ("lie_down_mm", 0.85, 1.9, 1.9),
+    "knees_up": ("lie_down_bk", 3.2, 5.6, 1.1), "curled": ("lie_down_dg", 1.75, 3.3, 1.2),
 }  # fmt: skip
 
 
@@ -142,8 +142,8 @@ def _swing(seated: Track, recline: Track, variant: BedVariant, rest: int, up: in
     for side, sign, late in (("left", 1.0, 0.0), ("right", -1.0, variant.lag)):
         thigh = curve(rise(1.45, 2.1, 1.75), late)
         knee = curve(rise(1.45, 0.6, 0.5), late)
-        way = curve([(0.0, 0.0), (begin + 0.35 * (1 - begin), 0.25), (begin + 0.9 * (1 - begin), np.pi / 2 - 0.05 * sign),
-                     (1.0, np.pi / 2)], late)  # fmt: skip
+        way = curve([(0.0, 0.0), (begin + 0.35 * (1 - begin), 0.25),
+                     (begin + 0.9 * (1 - begin), np.pi / 2 - 0.05 * sign), (1.0, np.pi / 2)], late)  # fmt: skip
         rotmats[:, JOINT[f"{side}_hip"]] = (
             axis_matrix("x", back) @ axis_matrix("y", np.clip(way - yaw, -0.7, 0.7)) @ axis_matrix("x", -thigh)
         )
@@ -189,34 +189,34 @@ def _bed_script(cast: Cast, variant: BedVariant, rng: np.random.Generator, out: 
     rest = cast.rest[PATIENT]
     swing, legs, recline, down = (when(frame) for frame in (lying.swing, lying.up, lying.recline, lying.down))
     first, last = sorted(round(moment * FPS) for moment in (legs, down))
-    going = [frame / FPS for frame in spell(track, rest, first, last, "head")]
+    begins, ends = (frame / FPS for frame in spell(track, rest, first, last, "head"))
     actions = []
     if out:
         press = (recline - 0.2, swing)
-        actions = [ActionSegment(PATIENT, 0.0, going[0], "lying"), ActionSegment(PATIENT, *going, "other")]
+        actions = [ActionSegment(PATIENT, 0.0, begins, "lying"), ActionSegment(PATIENT, begins, ends, "other")]
         lean = lying.track.frames / FPS + (times[-1] - moment)
         rise, top = seconds, seconds
         if variant.standing:
             rise, top = (f / FPS for f in spell(track, rest, round(lean * FPS), track.frames))
             actions += [ActionSegment(PATIENT, rise, top, "stand_up"), ActionSegment(PATIENT, top, seconds, "standing")]
-        actions.insert(2, ActionSegment(PATIENT, going[1], rise, "sitting"))
+        actions.insert(2, ActionSegment(PATIENT, ends, rise, "sitting"))
         seats = (Seat(PATIENT, "bed", 0.0, lean + 0.3 * change if variant.standing else seconds),)
         lies = (Lie(PATIENT, "upper_back", "bed", 0.0, down),)
         phases = (Phase("sit up", down, recline), Phase("swing", legs, swing), Phase("lift", lean, seconds))
-        core = (max(0.0, going[0] - 0.4), min(seconds, top + 0.2))
+        core = (max(0.0, begins - 0.4), min(seconds, top + 0.2))
     else:
         press = (legs - 0.4 * (legs - swing), recline + 0.2)
         sat = 0.0
         if variant.standing:
             begun, sat = (f / FPS for f in spell(track, rest, 0, edge.frames))
             actions = [ActionSegment(PATIENT, 0.0, begun, "standing"), ActionSegment(PATIENT, begun, sat, "sit_down")]
-        actions += [ActionSegment(PATIENT, sat, going[0], "sitting"), ActionSegment(PATIENT, *going, "lie_down"),
-                    ActionSegment(PATIENT, going[1], seconds, "lying")]  # fmt: skip
+        actions += [ActionSegment(PATIENT, sat, begins, "sitting"), ActionSegment(PATIENT, begins, ends, "lie_down"),
+                    ActionSegment(PATIENT, ends, seconds, "lying")]  # fmt: skip
         seats = (Seat(PATIENT, "bed", stand + 0.7 * change if variant.standing else 0.0, seconds),)
         lies = (Lie(PATIENT, "upper_back", "bed", down, seconds),)
         lower = (Phase("lower", stand, stand + change),) if variant.standing else ()
         phases = (*lower, Phase("swing", swing, legs), Phase("recline", recline, down))
-        core = (max(0.0, swing - 0.5), min(seconds, going[1] + 0.6))
+        core = (max(0.0, swing - 0.5), min(seconds, ends + 0.6))
     touches = tuple(Touch(PATIENT, spot, "bed", at, *press) for spot, at in lying.hands)
     return Script(
         name="get_out_of_bed_alone" if out else "lie_down_alone",

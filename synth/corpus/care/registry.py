@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.care import aids, bed, strategies, wheelchair
+from synth.corpus.care import aids, bed, strategies, transfer, wheelchair
 from synth.corpus.care.script import Script
 from synth.corpus.care.strategies import Cast, Variant
 
@@ -16,6 +16,7 @@ FAMILIES: tuple[Any, ...] = (
     aids,
     bed,
     wheelchair,
+    transfer,
 )  # fmt: skip
 BUILDERS: dict[str, Callable[[Cast, Any, np.random.Generator], Script]] = {
     name: builder for family in FAMILIES for name, builder in family.BUILDERS.items()

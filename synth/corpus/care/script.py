@@ -102,6 +102,7 @@ class Actor:
     feet: FeetPath | None = None
     stride: float = 1.0  # the track's path was scaled by this (`Track.scaled_path`)
     captured: Track | None = None  # where plants are seen, for a track that goes another way (`tracks.on_course`)
+    stands: bool = True  # False: carried, so that feet are never planted
 
 
 @dataclass(frozen=True)
@@ -327,6 +328,8 @@ def _feet(
 ) -> list[FootLock]:
     feet, stride = script.actors[person].feet, script.actors[person].stride
     captured_way = script.actors[person].captured
+    if not script.actors[person].stands:
+        return []
     if captured_way is not None:
         return evidence.carried_feet(
             proxies, person, rest, captured_way.pelvis, captured_way.rotmats, script.actors[person].track, FPS

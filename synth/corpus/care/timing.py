@@ -13,7 +13,7 @@ import numpy as np
 from synth.corpus.care.script import FPS
 from synth.corpus.care.tracks import Track, smoothed
 from synth.interaction import ActionSegment
-from synth.motion.actions import CHANGING
+from synth.motion.actions import CHANGING, walks
 from synth.rotation import Array
 from synth.skeleton import JOINT, forward_kinematics
 
@@ -72,5 +72,19 @@ def retimed(
                 end = min(end, mine[index + 1].end - LEAST)
                 mine[index + 1] = replace(mine[index + 1], start=end)
             mine[index] = replace(action, start=start, end=end)
-        result += mine
+        result += [part for action in mine for part in _stepping(action, track, rest[person])]
     return tuple(result)
+
+
+def _stepping(action: ActionSegment, track: Track, rest: Array) -> list[ActionSegment]:
+    """Standing, with the stretches told apart in which the small steps of a turn get along far enough to be a walk."""
+    if action.label != "standing":
+        return [action]
+    joints, _ = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
+    times = np.arange(len(joints)) / FPS
+    parts, at = [], action.start
+    for first, last in walks(joints, (times >= action.start) & (times < action.end)):
+        begin, end = first / FPS, min(last / FPS, action.end)
+        parts += [replace(action, start=at, end=begin), replace(action, start=begin, end=end, label="walk")]
+        at = end
+    return [part for part in (*parts, replace(action, start=at)) if part.end - part.start > 0.01]

@@ -65,7 +65,7 @@ def push_wheelchair(cast: Cast, variant: PushVariant, rng: np.random.Generator) 
         name="push_wheelchair",
         seconds=seconds,
         phases=(Phase("support", 0.0, seconds), Phase("step", begin, end)),
-        actors=(Actor(cast.betas[PATIENT], patient), Actor(cast.betas[STAFF], track, captured=walk)),
+        actors=(Actor(cast.betas[PATIENT], patient, stands=False), Actor(cast.betas[STAFF], track, captured=walk)),
         holds=(),
         seats=(Seat(PATIENT, ID, 0.0, seconds),),
         looks=(),
