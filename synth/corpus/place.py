@@ -18,6 +18,7 @@ import numpy as np
 from synth.body import BodyModel, load_body
 from synth.errors import CareSynthError
 from synth.interaction import Interaction, Prop
+from synth.motion import evidence
 from synth.room import Box, Furniture, Room, furniture_from_json
 from synth.rooms.props import prop_piece
 from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
@@ -197,10 +198,13 @@ def _on_furniture(
         has = ", ".join(sorted({piece.cls for piece in room.furniture})) or "nothing"
         raise NoPlace(f"{room.name}: the motion needs a {stage.cls} ({' or '.join(classes)}); the room has {has}")
     sitter, pelvis, side = _sitter(motion, tracks, stage)
+    if side[2]:  # who lies down does it where the head end is flat, if any is
+        pieces = [piece for piece in pieces if not evidence.raised_head(piece)] or pieces
     others = [p for p in range(len(tracks.points)) if p != sitter]
     options: list[tuple[float, float, float, Array, Furniture]] = []
     for piece in pieces:
-        for axis, slide in _sides(piece, side[2]):
+        rails = _rails(piece)
+        for axis, slide in _sides(piece, side[0] - stage.box.yaw if side[2] else None):
             for _ in range(5 if slide > 0.05 else 1):
                 yaw, shift = _seat_move(stage, side, pelvis, piece, axis, float(rng.uniform(-slide, slide)))
                 points = _moved(tracks.points, yaw, shift)
@@ -208,6 +212,9 @@ def _on_furniture(
                 if others:  # the helper must not stand in the seat either
                     depth = to_boxes(points[others], piece.world_solids()) - tracks.radius
                     clear[others] = np.minimum(clear[others], depth + 0.05)
+                if rails:
+                    over = to_boxes(points[[sitter]], rails) - tracks.radius
+                    clear[[sitter]] = np.minimum(clear[[sitter]], over + 0.05)
                 # Short of touching nothing at all, the share of the motion that does counts, and how deep it goes.
                 free = float((clear.min((0, 2)) > -SLACK).mean())
                 rank = 0.15 * classes.index(piece.cls)
@@ -239,9 +246,11 @@ def _sitter(motion: Interaction, tracks: _Tracks, stage: Furniture) -> tuple[int
             person = contact.person
             frame = int(np.clip(round(0.5 * (contact.start + contact.end) * motion.fps), 0, motion.frames - 1))
             break
-    pelvis = tracks.pelvis[person, frame]
     orient = axis_angle_to_matrix(motion.global_orient[person])
     lies = bool((np.abs(orient[:, 2, 1]) < 0.35).any())
+    if lies:
+        frame = evidence.on_edge(motion, person, stage, frame)
+    pelvis = tracks.pelvis[person, frame]
     # Which side of the seat they sit on: the seat's own axis nearest to where they look.
     yaw = float(facing_yaw(orient[frame]))
     quarter = round((yaw - stage.box.yaw) / (np.pi / 2))
@@ -258,13 +267,27 @@ def _edge(piece: Furniture, point: Array, facing: float) -> float:
     return float(half - local[:2] @ ahead)
 
 
-def _sides(piece: Furniture, lies: bool) -> list[tuple[float, float]]:
-    """Directions (radians in the piece's frame) a sitter may face there, and how far to either side they may move."""
+def _sides(piece: Furniture, lies: float | None) -> list[tuple[float, float]]:
+    """Directions (radians in the piece's frame) a sitter may face there, and how far to either side they may move.
+
+    lies: for who also lies there, the direction they face on the edge in the stage's frame: the head's end is the same.
+    """
     surface = np.asarray((piece.seat or Box(np.zeros(3), piece.box.size)).size)
     if piece.cls == "bed":
-        slide = 0.0 if lies else max(0.0, surface[1] / 2 - 0.35)
+        if lies is not None:
+            return [(lies, 0.0)]
+        slide = max(0.0, surface[1] / 2 - 0.35)
         return [(0.0, slide), (np.pi, slide)]
     return [(np.pi / 2, max(0.0, surface[0] / 2 - 0.3))]
+
+
+def _rails(piece: Furniture) -> list[Box]:
+    """The raised side rails of a bed: over these nobody gets in or out."""
+    if piece.cls != "bed" or piece.seat_height is None:
+        return []
+    over = piece.seat_height + 0.1 - piece.box.center[2]
+    raised = [item.size[0] < 0.1 and item.center[2] + item.size[2] / 2 > over for item in piece.solids]
+    return [box for box, keep in zip(piece.world_solids(), raised, strict=True) if keep]
 
 
 def _seat_move(

@@ -195,6 +195,8 @@ def _seat_shift(
         if target not in stage or contact.part != "pelvis" or pieces[target] is stage[target]:
             continue
         frame = int(np.clip(round(0.5 * (contact.start + contact.end) * motion.fps), 0, motion.frames - 1))
+        if stage[target].cls == "bed":
+            frame = evidence.on_edge(motion, contact.person, stage[target], frame)
         pelvis = motion.transl[contact.person, frame] + proxies[contact.person].rest_joints[0]
         yaw = float(facing_yaw(motion.rotations()[contact.person, frame, 0]))
         ahead = np.array([np.cos(yaw), np.sin(yaw)])

@@ -108,6 +108,9 @@ def lying(
         on = window(times, contact.start, contact.end) * face_up
         if bool((on > 0).any()):
             spot = "upper_back" if contact.part == "upper_back" else "lower_back"
+            piece = pieces.get(str(contact.target.get("object")))
+            if spot == "upper_back" and piece is not None and raised_head(piece):
+                continue  # leans on what its solids hold up
             found.append((contact.person, spot, level, on))
     return found
 
@@ -125,6 +128,32 @@ def kneeling(proxies: Sequence[Proxies], contacts: Sequence[Contact], times: Arr
     skin, patch = skin_of(proxies, [(person, part) for person, part, _ in entries])
     level = torch.full((len(entries),), seat_level(None))
     return [Resting(skin, patch, level, torch.stack([entry[2] for entry in entries]), name="knee")]
+
+
+def raised_head(piece: Furniture) -> bool:
+    """Whether part of a bed's surface rises above the rest: its head section is up."""
+    if piece.cls != "bed" or piece.seat_height is None:
+        return False
+    top = piece.seat_height + 0.05 - piece.box.center[2]
+    return any(
+        item.center[2] + item.size[2] / 2 > top and min(item.size[:2]) > 0.08 and item.size[0] > 0.5
+        for item in piece.solids
+    )
+
+
+def on_edge(motion: Interaction, person: int, piece: Furniture, otherwise: int) -> int:
+    """The frame in the middle of when somebody sits upright on a bed's long edge, for who also lies on it.
+
+    With the legs on the bed one faces along it; that is no place to measure the edge from.
+    """
+    root = motion.rotations()[person, :, 0]
+    on = np.zeros(motion.frames, bool)
+    for contact in motion.meta.contacts:
+        if contact.person == person and contact.part == "pelvis" and contact.target.get("object") == piece.id:
+            on |= (motion.times >= contact.start) & (motion.times <= contact.end)
+    across = np.abs(np.cos(facing_yaw(root) - piece.box.yaw))
+    found = np.flatnonzero(on & (root[:, 2, 1] > 0.85) & (across > 0.9))
+    return int(found[len(found) // 2]) if len(found) else otherwise
 
 
 def handles(proxies: Sequence[Proxies], motion: Interaction, times: Array) -> list[FootLock]:

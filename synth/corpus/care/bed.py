@@ -1,6 +1,6 @@
 """Into bed and out of it, alone: sitting on the edge, the legs swing over the edge, the back goes down; and back.
 
-Sitting down, rising, and reclining with the hands behind are captured; only the swing of the legs between them is keyed.
+Sitting down, rising and reclining on the hands are captured; only the swing of the legs between them is keyed.
 Written for a bed whose head end is on the right of who sits on its edge and faces +x.
 """
 
@@ -22,7 +22,7 @@ from synth.motion.evidence import seat_level
 from synth.rotation import Array, axis_matrix
 from synth.skeleton import JOINT, forward_kinematics, upright
 
-BED = (-0.27, 0.25)  # where the bed's middle is, for a pelvis at the origin on its edge
+BED = (-0.27, 0.08)  # where the bed's middle is, for a pelvis at the origin on its edge
 _PILLOW = 0.22  # radians that neck and head bend up on it
 # captured reclining: segment, seconds from sitting with the legs out to lying, and how much slower it is played
 RECLINES = {
@@ -64,7 +64,7 @@ def _into_bed(cast: Cast, variant: BedVariant, rng: np.random.Generator, seated:
     name, first, last, slower = RECLINES[variant.recline]
     recline = cast.piece(PATIENT, name, first, last)
     recline = stretch(recline, round(recline.frames * slower * variant.tempo))
-    place = np.array([-0.2 + float(rng.uniform(-0.04, 0.02)), 0.2 + float(rng.uniform(-0.05, 0.05))])
+    place = np.array([-0.2 + float(rng.uniform(-0.04, 0.02)), 0.03 + float(rng.uniform(-0.05, 0.05))])
     recline = recline.placed(0, np.pi / 2, place)
     pelvis = recline.pelvis + np.array([0.0, 0.0, seat_level(height)])
     pelvis[:, :2] = place + (pelvis[:, :2] - place) * np.array([0.3, 1.0])  # straight along the bed
@@ -250,7 +250,7 @@ def get_out(cast: Cast, variant: BedVariant, rng: np.random.Generator) -> Script
 BUILDERS = {"lie_down_alone": lie_down, "get_out_of_bed_alone": get_out}
 VARIANTS: dict[str, tuple[BedVariant, ...]] = {
     "lie_down_alone": (
-        BedVariant(),
+        BedVariant(mirror=True),
         BedVariant(recline="elbow", mirror=True, strategy="elbow"),
         BedVariant(recline="knees_up", tempo=1.1),
         BedVariant(standing=False, tempo=1.25, rest=1.5, strategy="from the edge"),
@@ -260,7 +260,7 @@ VARIANTS: dict[str, tuple[BedVariant, ...]] = {
         BedVariant(recline="knees_up", standing=False, tries=2, tempo=1.1, rest=0.8, strategy="legs fail at first"),
     ),
     "get_out_of_bed_alone": (
-        BedVariant(),
+        BedVariant(mirror=True),
         BedVariant(recline="elbow", mirror=True, rest=0.9, strategy="elbow"),
         BedVariant(recline="knees_up", tempo=1.1, rest=0.5),
         BedVariant(tempo=1.2, rest=1.2, strategy="slow, rests on the edge"),

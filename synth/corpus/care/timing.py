@@ -14,6 +14,7 @@ from synth.corpus.care.script import FPS
 from synth.corpus.care.tracks import Track, smoothed
 from synth.interaction import ActionSegment
 from synth.motion.actions import CHANGING, walks
+from synth.motion.posture import BENT, UPRIGHT, measure_postures
 from synth.rotation import Array
 from synth.skeleton import JOINT, forward_kinematics
 
@@ -81,10 +82,12 @@ def _stepping(action: ActionSegment, track: Track, rest: Array) -> list[ActionSe
     if action.label != "standing":
         return [action]
     joints, _ = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
-    times = np.arange(len(joints)) / FPS
+    upright = np.isin(measure_postures(joints).kind, (UPRIGHT, BENT))
     parts, at = [], action.start
-    for first, last in walks(joints, (times >= action.start) & (times < action.end)):
-        begin, end = first / FPS, min(last / FPS, action.end)
+    for first, last in walks(joints, upright):
+        begin, end = max(first / FPS, action.start), min(last / FPS, action.end)
+        if end - begin < LEAST:
+            continue
         parts += [replace(action, start=at, end=begin), replace(action, start=begin, end=end, label="walk")]
         at = end
     return [part for part in (*parts, replace(action, start=at)) if part.end - part.start > 0.01]

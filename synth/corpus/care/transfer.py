@@ -32,15 +32,11 @@ from synth.rotation import Array
 _S, _P = STAFF, PATIENT
 GRIPS: dict[str, tuple[tuple[int, str, int, str], ...]] = {
     "upper_arms": ((_S, "right_hand", _P, "left_upper_arm"), (_S, "left_hand", _P, "right_upper_arm")),
-    "under_arms": ((_S, "right_hand", _P, "left_upper_arm_under"), (_S, "left_hand", _P, "right_upper_arm_under")),
     "forearms": ((_S, "right_hand", _P, "left_forearm_under"), (_S, "left_hand", _P, "right_forearm_under")),
     "both_hands": ((_S, "right_hand", _P, "left_hand"), (_S, "left_hand", _P, "right_hand")),
-    "waist_and_arm": ((_S, "right_hand", _P, "left_upper_arm"), (_S, "left_hand", _P, "waist_right")),
 }
 HOW = {
-    "upper_arms": "holding both upper arms", "under_arms": "with both hands under the arms",
-    "forearms": "holding both forearms", "both_hands": "holding both hands",
-    "waist_and_arm": "with one hand at the waist and one on the arm",
+    "upper_arms": "holding both upper arms", "forearms": "holding both forearms", "both_hands": "holding both hands",
 }  # fmt: skip
 
 
@@ -149,8 +145,8 @@ def _turning(a: dict, b: dict, facing: float, count: int, begin: float, end: flo
 
 
 def _patient(
-    cast: Cast, times: Array, captured: Track, seated: Track, feet: FeetPath, lift: float, up: float, lower: float, down: float,
-    tried: float | None,
+    cast: Cast, times: Array, captured: Track, seated: Track, feet: FeetPath, lift: float, up: float, lower: float,
+    down: float, tried: float | None,
 ) -> Actor:  # fmt: skip
     last = len(times) - 1
     begin, end = round(lift * FPS), round(up * FPS)
@@ -172,7 +168,7 @@ def _staff(
     grasp: float, lift: float, up: float, turned: float, lower: float, down: float, let_go: float,
 ) -> Actor:  # fmt: skip
     """In front of the patient all the time: around as they turn."""
-    away = 0.53 if variant.grip == "waist_and_arm" else 0.56
+    away = 0.56
     centers = [np.mean([p["left"][:2], p["right"][:2]], axis=0) for p in (feet_from, feet_to)]
 
     def spot(share: float, back: float = 0.0) -> Spot2D:
@@ -215,14 +211,14 @@ def _staff(
 BUILDERS = {"transfer_bed_to_wheelchair": transfer}
 VARIANTS: dict[str, tuple[TransferVariant, ...]] = {
     "transfer_bed_to_wheelchair": (
-        TransferVariant(),
-        TransferVariant(grip="under_arms", mirror=True, tempo=1.05, near=True),
         TransferVariant(grip="forearms", steps=3, near=True, strategy="small steps"),
         TransferVariant(grip="upper_arms", failed=True, near=True, mirror=True, strategy="second try"),
-        TransferVariant(grip="waist_and_arm", arms=True, angle=15.0, strategy="hands to the arm rests"),
+        TransferVariant(),
         TransferVariant(grip="both_hands", near=True, tempo=1.1, strategy="by the hands"),
-        TransferVariant(grip="under_arms", steps=3, tempo=0.95, angle=0.0, strategy="chair along the bed"),
         TransferVariant(grip="forearms", mirror=True, arms=True, tempo=1.1, near=True, strategy="slow"),
+        TransferVariant(arms=True, angle=15.0, strategy="hands to the arm rests"),
+        TransferVariant(grip="both_hands", mirror=True, strategy="by the hands, walks up"),
+        TransferVariant(grip="forearms", steps=3, tempo=0.95, angle=0.0, mirror=True, strategy="chair along the bed"),
     ),
 }
 CAPTIONS: dict[str, tuple[str, ...]] = {
