@@ -30,6 +30,13 @@ from synth.skeleton import mirror_pose
 
 # Rotations and positions are kept to 1/4096 rad and 1/8192 m: a tenth of a millimetre, and files a third the size.
 ROTATION_STEPS, POSITION_STEPS = 4096.0, 8192.0
+LIBRARY_VARIANTS = 4  # of each script ship; the corpus makes all
+# Falls that other bodies can play in the built-in rooms, by strategy.
+LIBRARY_FALLS = (
+    "trip_forward", "trip_slow_forward", "faint_forward", "slip_backward", "push_backward", "slip_standing_backward",
+    "buckle_sideways", "push_sideways", "turn_sideways", "faint_chair_sideways", "faint_chair_forward", "sink_down",
+    "slide_chair", "slide_chair_limp", "slide_armchair",
+)  # fmt: skip
 
 
 def mirrored(motion: Interaction, body: BodyModel) -> Interaction:
@@ -115,6 +122,10 @@ def quantised(motion: Interaction) -> Interaction:
         transl=grid(motion.transl, POSITION_STEPS),
         global_orient=grid(motion.global_orient, ROTATION_STEPS),
         body_pose=grid(motion.body_pose, ROTATION_STEPS),
+        props=tuple(
+            replace(prop, transl=grid(prop.transl, POSITION_STEPS), orient=grid(prop.orient, ROTATION_STEPS))
+            for prop in motion.props
+        ),
     )
 
 
@@ -126,7 +137,12 @@ def faults(motion: Interaction) -> list[str]:
 
 
 def build(
-    mocap: str | Path, folder: str | Path, only: Iterable[str] = (), singles: bool = True, pairs: bool = True
+    mocap: str | Path,
+    folder: str | Path,
+    only: Iterable[str] = (),
+    singles: bool = True,
+    pairs: bool = True,
+    falls: bool = True,
 ) -> dict[str, list[str]]:
     """Write the library; returns the entries left out and their faults.
 
@@ -134,7 +150,8 @@ def build(
         mocap: the recordings.
         folder: where the library goes.
         only: ids of singles to (re)build; all by default.
-        singles, pairs: which halves to build; motions of a half that is not built stay as they are.
+        singles, pairs, falls: which parts to build; motions of a part that is not built stay as they are. Falls start
+            from the packaged library's singles, so these come first.
     """
     torch.set_num_threads(1)  # sums in another order would change the last bits, and the bytes
     body = load_body()
@@ -154,7 +171,9 @@ def build(
             motions[item.id] = motion
     if pairs and not chosen:
         motions |= scripted_pairs(mocap, body)
-    write(folder, motions, rejected, clean=singles and pairs and not chosen)
+    if falls and not chosen:
+        motions |= simulated_falls(body)
+    write(folder, motions, rejected, clean=singles and pairs and falls and not chosen)
     return rejected
 
 
@@ -163,10 +182,30 @@ def scripted_pairs(mocap: str | Path, body: BodyModel) -> dict[str, Interaction]
     from synth.corpus.care import build_pairs
 
     made: dict[str, Interaction] = {}
-    for motion in build_pairs(mocap=mocap, body=body):
+    for motion in build_pairs(mocap=mocap, body=body, first=LIBRARY_VARIANTS):
         name = str(motion.meta.source["id"])
         made[name] = quantised(motion)
         print(f"{name:24s} {motion.seconds:5.1f} s  {motion.meta.quality}", file=sys.stderr, flush=True)
+    return made
+
+
+def simulated_falls(body: BodyModel) -> dict[str, Interaction]:
+    """The falls that ship, by class and number."""
+    from synth.corpus.falls import STRATEGIES, FallSource
+
+    source = FallSource(1, LIBRARY_FALLS, body)
+    made: dict[str, Interaction] = {}
+    drawn: dict[str, int] = {}
+    for name, strategy in STRATEGIES.items():
+        place = drawn[strategy.interaction_class] = (
+            drawn.get(strategy.interaction_class, -1) + 1
+        )  # of all strategies: a choice changes no draw
+        if name not in LIBRARY_FALLS:
+            continue
+        motion = quantised(source.make(f"{name}_000", np.random.SeedSequence([0, place])))
+        number = sum(key.startswith(strategy.interaction_class) for key in made) + 1
+        made[f"{strategy.interaction_class}_{number:02d}"] = motion
+        print(f"{strategy.interaction_class}_{number:02d} {name} {motion.seconds:5.1f} s", file=sys.stderr, flush=True)
     return made
 
 
@@ -224,9 +263,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", default=[], help="build only these ids, keep the others")
     parser.add_argument("--no-singles", action="store_true", help="keep the single motions as they are")
     parser.add_argument("--no-pairs", action="store_true", help="keep the scripted pairs as they are")
+    parser.add_argument("--no-falls", action="store_true", help="keep the falls as they are")
     options = parser.parse_args(arguments)
+    parts = (not options.no_singles, not options.no_pairs, not options.no_falls)
     try:
-        rejected = build(options.mocap, options.out, options.only, not options.no_singles, not options.no_pairs)
+        rejected = build(options.mocap, options.out, options.only, *parts)
     except CareSynthError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

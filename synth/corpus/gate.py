@@ -17,6 +17,7 @@ from synth.motion.actions import Actions
 from synth.room import Room
 from synth.rooms.props import prop_piece
 from synth.skeleton import forward_kinematics
+from synth.taxonomy import INTERACTIONS
 
 # Limits in metres: beyond the first a clip is made again, beyond the second it is never shown.
 CONTACT = (0.05, 0.12)
@@ -36,6 +37,7 @@ class Fault:
     grave: bool
 
 
+FALLS = tuple(name for name in INTERACTIONS if name.startswith("fall_") or name == "slip_to_floor")
 # For each class: who, and what their labels must contain, in this order; "a|b" means either.
 # Falls and the way they end are for classes that are falls.
 _LOW = "sitting|lying|fallen|kneeling|squatting|other"
@@ -58,6 +60,7 @@ SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "pick_up_from_floor": (("any", ("other|squat_down|kneel_down|standing",)),),
     "kneel_down_alone": (("any", ("kneel_down|kneeling",)),),
     "crawl_alone": (("any", ("crawl",)),),
+    **dict.fromkeys(FALLS, (("any", ("fall", "fallen")),)),
 }
 
 
@@ -83,7 +86,7 @@ def _content(motion: Interaction, actions: Actions, whole: bool) -> list[Fault]:
             shown = "; ".join(" ".join(actions.order(p)) for p in people) or "nobody of this role"
             found.append(Fault(f"{name}: the {role if role != 'any' else 'person'} should {' then '.join(steps)}, "
                                f"but shows: {shown}", True))  # fmt: skip
-    if "fall" not in (name or "") and any(s.label == "fall" for s in actions.segments):
+    if name not in FALLS and any(s.label == "fall" for s in actions.segments):
         found.append(Fault(f"{name or 'the motion'}: somebody falls", True))
     return found
 

@@ -53,6 +53,10 @@ _HELP = r"\b(help(s|ing|ed)?|assist(s|ing|ed)?|aid(s|ing|ed)|support(s|ing|ed)?|
         r"(patient|resident|elderly|old|person|man|woman))\b"  # fmt: skip
 _ALONE = r"\b(alone|by (him|her|it|them)sel(f|ves)|on (his|her|their) own|without (help|assistance|support)|unaided" \
          r"|independently)\b"  # fmt: skip
+# Losing one's balance, as it happens ("fallen" and "after a fall" tell of what was before).
+_FALL = r"(?<!after a )(?<!after the )\b(falls?|falling|fell|faint(s|ing|ed)?|pass(es|ing)? out|collaps\w*|tumbl\w*" \
+        r"|trip(s|ping|ped)?|slip(s|ping|ped)?|stumbl\w*|toppl\w*|slid(es?|ing)?|slump\w*|loses? consciousness" \
+        r"|bumped into)\b(?! asleep)"  # fmt: skip
 _FAMILY = {"help_up_from_bed": "help_up", "help_up_from_chair": "help_up", "help_up_from_floor": "help_up"}
 
 
@@ -94,6 +98,7 @@ class Matcher:
         self._rows = encoder.encode(self._captions)
         self._plain_rows = encoder.encode([plain_roles(caption) for caption in self._captions])
         self._cues = [cues(caption) for caption in self._captions]
+        self._falls = np.array([falls(caption) for caption in self._captions])
         self._of = [[self._captions.index(caption) for caption in entry.captions] for entry in self.entries]
 
     def rank(self, prompt: str) -> list[Ranked]:
@@ -109,6 +114,7 @@ class Matcher:
         cosine = np.round(np.maximum(self._rows @ own_words, self._plain_rows @ plain_words), 4)
         asked, number = cues(prompt), people_in(prompt)
         clash = np.array([sum(bool(a and b and not a & b) for a, b in zip(asked, c, strict=True)) for c in self._cues])
+        clash = clash + 2 * (self._falls != falls(prompt))  # nobody wants the one for the other
         ranked = []
         for index, (entry, own) in enumerate(zip(self.entries, self._of, strict=True)):
             wrong = number is not None and (number > 1) != (entry.people > 1)
@@ -153,6 +159,11 @@ def cues(text: str) -> tuple[frozenset[str], ...]:
     return tuple(
         frozenset(name for name, pattern in group.items() if re.search(pattern, lower)) for group in _CUES.values()
     )
+
+
+def falls(text: str) -> bool:
+    """Whether somebody loses their balance: a prompt for that means no motion without it, nor the other way round."""
+    return bool(re.search(_FALL, text.lower()))
 
 
 def people_in(prompt: str) -> int | None:

@@ -128,7 +128,7 @@ class CareSource:
 
     @cached_property
     def _variants(self) -> dict[str, tuple[str, int]]:
-        from synth.corpus.care.strategies import SCRIPTS, VARIANTS
+        from synth.corpus.care.registry import SCRIPTS, VARIANTS
 
         return {f"{name}_{index + 1:02d}": (name, index) for name in SCRIPTS for index in range(len(VARIANTS[name]))}
 
@@ -145,7 +145,7 @@ class CareSource:
     def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
         from synth.body import load_body
         from synth.corpus.care.pairs import LIMITS, make_pair
-        from synth.corpus.care.strategies import VARIANTS
+        from synth.corpus.care.registry import VARIANTS
 
         take = key.rsplit("-", 1)[0]
         name, index = self._variants[take]

@@ -215,14 +215,23 @@ def rests(proxies: Sequence[Proxies], entries: Sequence[tuple[int, str, float, T
 
 
 def above_floor(proxies: Sequence[Proxies]) -> list[Floor]:
-    """Soles, toes, knees, elbows, fingers and buttocks stay above the floor."""
+    """Soles, toes, knees, elbows, fingers and buttocks stay above the floor, and head and trunk of who lies there."""
     people = range(len(proxies))
     names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes", "knee", "hand", "elbow")]
     patches = [(person, f"{side}_{patch}") for person in people for side in SIDES for patch in _LOWEST]
     return [
         Floor(points_of(proxies, [(person, name) for person in people for name in names])),
         Floor(skin_of(proxies, patches)[0], sigma=0.006, name="floor_skin"),
+        lying_flesh(proxies),
     ]
+
+
+def lying_flesh(proxies: Sequence[Proxies]) -> Floor:
+    """Head and trunk as spheres above the floor, which flatten by 1 cm."""
+    spheres, radius, names = capsule_spheres(proxies)
+    rows = [row for row, (_, name) in enumerate(names) if name in (*_TRUNK, "head")]
+    chosen = Points(spheres.person[rows], spheres.joint[rows], spheres.offset[rows])
+    return Floor(chosen, sigma=0.008, name="floor_trunk", radius=radius[rows] - 0.01)
 
 
 def sole_points(proxies: Sequence[Proxies], person: int) -> Points:

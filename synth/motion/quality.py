@@ -56,6 +56,7 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         gap = torch.cat(gaps)
         found |= {"contact_mean": float(gap.mean()), "contact_max": float(gap.max())}
     moves = []
+    flesh = evidence.lying_flesh(proxies)
     for person in range(motion.people):
         where = evidence.sole_points(proxies, person).where(state)
         down = (where[..., 2] < 0.012)[:, 1:] & (where[..., 2] < 0.012)[:, :-1]
@@ -63,7 +64,8 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
         moves.append(step[down & (step * motion.fps < 0.2)])
         skin, _ = skin_of(proxies, [(person, f"{side}_{name}") for side in ("left", "right") for name in _LOW])
         lowest = min(float(where[..., 2].min()), float(skin.where(state)[..., 2].min()))
-        found[f"floor_depth_{person}"] = max(0.0, -lowest)
+        lying = flesh.depth(state)[flesh.points.person == person]
+        found[f"floor_depth_{person}"] = max(0.0, -lowest, float(lying.max()))
     slide = torch.cat(moves)
     found["foot_slide"] = float(torch.quantile(slide, 0.95)) if len(slide) else 0.0
     if motion.people > 1:

@@ -198,14 +198,20 @@ class FootLock:
 
 @dataclass(frozen=True)
 class Floor:
-    """Points stay above the floor z = 0; sigma in metres."""
+    """Points, or spheres of radius [N] about them, stay above the floor z = 0; sigma in metres."""
 
     points: Points | Skin
     sigma: float = 0.004
     name: str = "floor"
+    radius: Tensor | None = None
+
+    def depth(self, state: State) -> Tensor:
+        """Metres [N, T] below the floor, 0 above it."""
+        height = self.points.where(state)[..., 2]
+        return torch.relu(-height if self.radius is None else self.radius[:, None] - height)
 
     def residual(self, state: State) -> Tensor:
-        return torch.relu(-self.points.where(state)[..., 2]) / self.sigma
+        return self.depth(state) / self.sigma
 
 
 def box_distance(points: Tensor, half: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ def build_pairs(
     seed: int = 0,
     only: Sequence[str] = SCRIPTS,
     segments: Segments | None = None,
+    first: int | None = None,
 ) -> Iterator[Interaction]:
     """Solve all scripts in all variants; each pair is yielded once it keeps `LIMITS` (best of `DRAWS` draws otherwise).
 
@@ -49,11 +50,12 @@ def build_pairs(
         seed: of bodies, distances and captions.
         only: names of scripts.
         segments: other captured pieces than the collection's.
+        first: only so many variants of each script.
     """
     body = body or load_body()
     source = segments or _bound(str(mocap), body)
     for name in only:
-        for index, variant in enumerate(VARIANTS[name]):
+        for index, variant in enumerate(VARIANTS[name][:first]):
             # by the script's own place in the list, so that `only` changes nothing about what is drawn
             sequence = np.random.SeedSequence([seed, SCRIPTS.index(name), index])
             yield _best(name, index, variant, body, source, sequence)
