@@ -34,6 +34,7 @@ _CUES: dict[str, dict[str, str]] = {
                 r"|lower(s|ed|ing)?\b|lies?\b|kneel\w*|sink\w*|into (the |a |an )?(bed|chair|armchair|wheelchair|seat)"
                 r"|to sit\b|\bsit (in|on|into|back)\b|(help|assist)\w* (\w+ ){1,4}(sit|lie)\b"
                 r"|(take|takes|have|has) a seat",
+        "along": r"\bpush\w*|\bwheel(s|ed|ing)\b",
     },
     "place": {
         "bed": r"\bbed(side)?\b|mattress",

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from synth.body import BodyModel, dressed_faces
 from synth.interaction import Interaction
 from synth.room import furniture_from_json
+from synth.rooms.props import prop_piece
 from synth.rotation import Array, axis_angle_to_matrix
 from synth.skeleton import facing_yaw
 
@@ -23,6 +24,7 @@ MOMENTS = 8
 ROLES = {"patient": (206, 124, 84), "staff": (74, 128, 172)}
 OTHERS = ((206, 124, 84), (74, 128, 172), (120, 150, 92), (150, 112, 156))
 COLOURS = {"skin": (222, 184, 158), "hair": (92, 78, 68), "shoe": (70, 70, 74)}
+METAL = (150, 152, 158)
 WOOD, PAPER, LINES, INK, FAINT = (196, 186, 170), (246, 245, 242), (226, 225, 221), (40, 40, 40), (120, 118, 112)
 TILT = 0.24  # radians the camera looks down
 SIDEWAYS = 0.95  # radians it stands aside of where the first person looks
@@ -71,6 +73,7 @@ def row(body: BodyModel, motion: Interaction, label: str, size: int) -> Image.Im
     for column, frame in enumerate(moments):
         view = View(azimuth, centers[column], span, 2 * size)
         things = [(box, [WOOD] * len(box), True) for box in boxes]
+        things += [(faces_, [METAL] * len(faces_), False) for faces_ in _props(motion, frame)]
         for person in range(motion.people):
             if motion.present[person, frame]:
                 paint = [COLOURS.get(kind, colours[person]) for kind in kinds]
@@ -117,6 +120,17 @@ def _framing(posed: Sequence[Array], present: np.ndarray, azimuth: float, size: 
         reach = np.abs(view.image(points) - 0.5).max()
         span = max(span, 2.12 * float(reach))
     return centers, span
+
+
+def _props(motion: Interaction, frame: int) -> list[Array]:
+    """The meshes of what moves with the people: triangles [F, 4, 3], the last corner twice."""
+    found = []
+    for prop in motion.props:
+        pose = prop.poses()[frame]
+        for _, shape in prop_piece(prop.cls).parts:
+            corners = (shape.vertices @ pose[:3, :3].T + pose[:3, 3])[shape.faces]
+            found.append(corners[:, [0, 1, 2, 2]])
+    return found
 
 
 def _boxes(motion: Interaction) -> list[Array]:

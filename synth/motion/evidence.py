@@ -227,11 +227,11 @@ def above_floor(proxies: Sequence[Proxies]) -> list[Floor]:
 
 
 def lying_flesh(proxies: Sequence[Proxies]) -> Floor:
-    """Head and trunk as spheres above the floor, which flatten by 1 cm."""
+    """Head and trunk as spheres above the floor, which flatten by 1.5 cm."""
     spheres, radius, names = capsule_spheres(proxies)
     rows = [row for row, (_, name) in enumerate(names) if name in (*_TRUNK, "head")]
     chosen = Points(spheres.person[rows], spheres.joint[rows], spheres.offset[rows])
-    return Floor(chosen, sigma=0.008, name="floor_trunk", radius=radius[rows] - 0.01)
+    return Floor(chosen, sigma=0.008, name="floor_trunk", radius=radius[rows] - 0.015)
 
 
 def sole_points(proxies: Sequence[Proxies], person: int) -> Points:

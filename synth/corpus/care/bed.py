@@ -16,7 +16,7 @@ from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.strategies import _rising as rising
 from synth.corpus.care.timing import spell
-from synth.corpus.care.tracks import Track, crossfade, hold, reverse, stretch
+from synth.corpus.care.tracks import FeetPath, Track, crossfade, hold, reverse, stretch
 from synth.interaction import ActionSegment
 from synth.motion.evidence import seat_level
 from synth.rotation import Array, axis_matrix
@@ -171,7 +171,8 @@ def _bed_script(cast: Cast, variant: BedVariant, rng: np.random.Generator, out: 
     moment = stand + change
     times = np.arange(round((moment + 0.2) * FPS)) / FPS
     # captured rising; run backwards it is sitting down
-    up = rising(cast, times, times[-1] - moment + (0.0 if out else 0.1), times[-1] - stand).track
+    risen = rising(cast, times, times[-1] - moment + (0.0 if out else 0.1), times[-1] - stand)
+    up = risen.track
     seated = Track(up.pelvis[:1], up.rotmats[:1])
     lying = _into_bed(cast, variant, rng, seated, height)
     edge = Track(up.pelvis, up.rotmats) if out else reverse(up)
@@ -217,12 +218,13 @@ def _bed_script(cast: Cast, variant: BedVariant, rng: np.random.Generator, out: 
         lower = (Phase("lower", stand, stand + change),) if variant.standing else ()
         phases = (*lower, Phase("swing", swing, legs), Phase("recline", recline, down))
         core = (max(0.0, swing - 0.5), min(seconds, ends + 0.6))
+    feet = _feet_of(risen, lying, out, variant.standing)
     touches = tuple(Touch(PATIENT, spot, "bed", at, *press) for spot, at in lying.hands)
     return Script(
         name="get_out_of_bed_alone" if out else "lie_down_alone",
         seconds=seconds,
         phases=phases,
-        actors=(Actor(cast.betas[PATIENT], track),),
+        actors=(Actor(cast.betas[PATIENT], track, feet, swings=False),),
         holds=(),
         furniture=(bed,),
         seats=seats,
@@ -235,6 +237,18 @@ def _bed_script(cast: Cast, variant: BedVariant, rng: np.random.Generator, out: 
         core=(round(core[0], 3), round(core[1], 3)),
         datasets=("hdm05", "cmu", "reactidle"),
     )  # fmt: skip
+
+
+def _feet_of(risen: Actor, lying: _Bedding, out: bool, standing: bool) -> FeetPath:
+    """Both feet stand where they stand for rising, until they swing up (or from when they are down)."""
+    assert risen.feet is not None
+    sitting = np.arange(lying.track.frames) < lying.swing
+    edge = np.ones(len(risen.feet.yaw) if standing else 0, bool)
+    down = np.concatenate([sitting[::-1], edge] if out else [edge, sitting])
+    count = len(down)
+    place, yaw = risen.feet.xy[:1], risen.feet.yaw[:1]
+    planted = np.repeat(down[:, None], 2, 1)
+    return FeetPath(np.repeat(place, count, 0), np.zeros((count, 2)), np.repeat(yaw, count, 0), planted)
 
 
 def lie_down(cast: Cast, variant: BedVariant, rng: np.random.Generator) -> Script:

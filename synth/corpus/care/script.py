@@ -103,6 +103,7 @@ class Actor:
     stride: float = 1.0  # the track's path was scaled by this (`Track.scaled_path`)
     captured: Track | None = None  # where plants are seen, for a track that goes another way (`tracks.on_course`)
     stands: bool = True  # False: carried, so that feet are never planted
+    swings: bool = True  # False: feet that are not planted go where the track takes them
 
 
 @dataclass(frozen=True)
@@ -350,7 +351,8 @@ def _feet(
             moved = along(middle, begin + shift, end + shift, stride)
             anchor[heel : heel + 2, :, :2] += moved - middle
         return [replace(lock, anchor=torch.from_numpy(anchor).float())]
-    return evidence.planned_feet(proxies, person, feet.xy, feet.yaw, feet.lift, feet.planted)
+    planned = evidence.planned_feet(proxies, person, feet.xy, feet.yaw, feet.lift, feet.planted)
+    return planned if script.actors[person].swings else planned[:1]
 
 
 def _balance(script: Script, locks: Sequence[Sequence[FootLock]], frames: int) -> Balance:
