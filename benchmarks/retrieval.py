@@ -32,7 +32,7 @@ MEANT: tuple[tuple[str, str], ...] = (
     ("staff helps patient to walk to the bathroom", "assist_walking"),
     ("a physiotherapist practises walking with an elderly lady", "assist_walking"),
     ("staff assists the patient to sit down", "assist_sit_down"),
-    ("a nurse lowers the patient into the wheelchair", "assist_sit_down"),
+    ("a nurse lowers the patient into the wheelchair", "assist_sit_down|transfer_bed_to_wheelchair"),
     ("helping a resident sit in the armchair", "assist_sit_down"),
     ("patient sits down", "sit_down_alone"),
     ("an old woman takes a seat", "sit_down_alone"),

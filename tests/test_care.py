@@ -132,7 +132,7 @@ def test_captions_are_varied_and_plain_first() -> None:
 
 def test_every_script_is_in_the_library() -> None:
     counted = {name: sum(entry.interaction_class == name for entry in library()) for name in SCRIPTS}
-    assert all(counted[name] >= 3 for name in SCRIPTS), counted
+    assert all(counted[name] >= 2 for name in SCRIPTS), counted
     assert all(len(variants) >= 3 for variants in VARIANTS.values())
 
 

@@ -45,10 +45,14 @@ def test_every_class_is_told_in_eight_ways() -> None:
         assert len(CAPTIONS[name]) >= 6
 
 
+# the first way into bed leans on the hands so far back that it is measured as lying already (build.LIBRARY_LEFT_OUT)
+BEST = {"lie_down_alone": 1, "get_out_of_bed_alone": 1}
+
+
 @needs_captures
 @pytest.mark.parametrize("name", sorted(BUILDERS))
 def test_contacts_bodies_and_labels_agree(name: str, made, body) -> None:
-    motion = made(name)
+    motion = made(name, BEST.get(name, 0))
     assert 4.0 <= motion.seconds <= 12.0
     quality = motion.meta.quality
     assert quality.get("contact_max", 0.0) < 0.03

@@ -10,8 +10,8 @@ from synth.corpus.sheet import sheet
 from synth.files import atomic_path
 
 SHOWN = (
-    "walk_with_walker_01", "push_wheelchair_01", "transfer_bed_to_wheelchair_01", "lie_down_alone_01",
-    "get_out_of_bed_alone_01", "fall_forward_01", "fall_backward_03", "fall_sideways_02", "fall_from_chair_01",
+    "walk_with_walker_01", "push_wheelchair_01", "transfer_bed_to_wheelchair_01", "lie_down_alone_02",
+    "get_out_of_bed_alone_03", "fall_forward_01", "fall_backward_03", "fall_sideways_02", "fall_from_chair_01",
     "slip_to_floor_02",
 )  # fmt: skip
 OUT = Path(__file__).parents[1] / "images" / "more_motions.jpg"
