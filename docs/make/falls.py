@@ -11,11 +11,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from motions import PAPER, row
 from PIL import Image
 
 from synth.body import load_body
 from synth.corpus.falls import STRATEGIES, FallSource
+from synth.corpus.sheet import PAPER, row
 from synth.corpus.source import Rejected
 from synth.files import atomic_path
 from synth.interaction import Interaction
