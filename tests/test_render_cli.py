@@ -239,24 +239,18 @@ def test_workers_and_a_kill_in_the_middle_change_nothing(finished, tmp_path):
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_is_finished(tmp_path):
-    """A tiny file system where that can be mounted, else a limit on the size of files."""
+    """On a tiny file system; a limit on file sizes would hit the renderer's own temporary images first."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24k", "none", str(disk)], capture_output=True,
-                             check=False).returncode == 0  # fmt: skip
-
-    def limit():
-        import resource
-
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24k", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a tiny file system")
 
     try:
-        done = run(arguments(disk / "out"), preexec_fn=None if mounted else limit)
+        done = run(arguments(disk / "out"))
         left = sorted(path.name for path in disk.rglob("*") if path.is_file())
     finally:
-        if mounted:
-            subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", str(disk)], check=True)
     assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: "), done.stderr
