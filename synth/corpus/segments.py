@@ -56,6 +56,18 @@ SEGMENTS: dict[str, Piece] = {
     "squat": Piece("hdm05/HDM_tr_squat1Reps_043_120.amc"),
     "reach_high": Piece("hdm05/HDM_dg_grabHighR_015_120.amc"),
     "idle": Piece("reactidle/000_genuine.bvh", 10.0, 20.0),
+    # Standing about, each in a way of their own.
+    "idle_folded": Piece("reactidle/003_genuine.bvh", 0.0, 9.0),
+    "idle_still": Piece("reactidle/015_genuine.bvh", 0.0, 9.0),
+    "idle_fidget": Piece("reactidle/007_genuine.bvh", 1.0, 10.0),
+    "idle_hands": Piece("reactidle/008_genuine.bvh", 0.0, 9.0),
+    "idle_chin": Piece("reactidle/002_genuine.bvh", 38.0, 47.0),
+    # Arms that tell something.
+    "gesture_both": Piece("cmu/amc/14_24.amc", 16.5, 22.0),
+    "gesture_open": Piece("cmu/amc/14_24.amc", 0.5, 6.0),
+    "gesture_point": Piece("cmu/amc/14_25.amc", 5.5, 12.0),
+    "wave": Piece("soma/wave_R_001__A428.bvh", 0.0, 3.2),
+    "shake_hands": Piece("cmu/bvh-414Group/18_01.bvh", 0.5, 7.2),
 }
 
 

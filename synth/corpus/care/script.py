@@ -94,6 +94,16 @@ class Touch:
 
 
 @dataclass(frozen=True)
+class Kneel:
+    """`person`'s knee ("left_knee" or "right_knee") is on the floor from `start` to `end` seconds."""
+
+    person: int
+    part: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Actor:
     """One person of a script: body, initial track, and feet if these follow footsteps (else they are detected)."""
 
@@ -128,6 +138,7 @@ class Script:
     prop_holds: tuple[PropHold, ...] = ()
     lies: tuple[Lie, ...] = ()
     touches: tuple[Touch, ...] = ()
+    kneels: tuple[Kneel, ...] = ()
     actions: tuple[ActionSegment, ...] = ()
     core: tuple[float, float] | None = None  # seconds that show the action
     datasets: tuple[str, ...] = ()  # whose captures it starts from (`synth.corpus.takes.CREDITS`)
@@ -171,6 +182,7 @@ def contacts_of(script: Script) -> tuple[Contact, ...]:
         for h in script.prop_holds
     ]
     listed += [Contact(t.person, part_of(t.spot), {"object": t.furniture}, t.start, t.end) for t in _laid(script)]
+    listed += [Contact(k.person, k.part, {"object": "floor"}, k.start, k.end) for k in script.kneels]
     return tuple(listed)
 
 
@@ -263,6 +275,7 @@ def solve(
         back[:, :, JOINT[name]] = 0.3
     soft: list[Term] = [
         *[lock for pair in locks for lock in pair], *held, *seated, *_resting(script, proxies, heights),
+        *evidence.kneeling(proxies, contacts_of(script), times),
         *[
             LookAt(points_of(proxies, [(who, "eyes")]), points_of(proxies, [(1 - who, "eyes")]), torch.ones(1, frames),
                    sigma=0.5, free=free)
