@@ -15,7 +15,16 @@ from torch import Tensor
 from synth.interaction import Contact, Interaction, Prop
 from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of, skin_of
-from synth.motion.terms import BoxPenetration, ContactHold, Floor, FootLock, PartnerPenetration, Points, Resting
+from synth.motion.terms import (
+    BoxPenetration,
+    ContactHold,
+    Floor,
+    FootLock,
+    HandPenetration,
+    PartnerPenetration,
+    Points,
+    Resting,
+)
 from synth.room import Box, Furniture
 from synth.rooms.props import handle, is_furniture, prop_piece
 from synth.rotation import Array, axis_angle_to_matrix, yaw_matrix
@@ -36,6 +45,7 @@ SIDES = ("left", "right")
 # Capsules that a seat may hold: flesh and cushion give way, and the sitter is meant to be there.
 _SITTING = ("pelvis", "left_thigh", "right_thigh")
 _LOWEST = ("buttock", "knee", "extremes")  # patches of skin that reach a floor first
+HAND_REACH = 0.17  # metres from the palm's spot to the farthest finger tip and to the wrist
 _TILT = 0.5  # cosine of 60 degrees: a body axis farther from the vertical than that is not vertical
 _TRUNK = ("pelvis", "lower_back", "belly", "chest", "upper_chest")
 
@@ -359,6 +369,19 @@ def apart(proxies: Sequence[Proxies], held: Sequence[tuple[int, str, int, str]])
     return [
         PartnerPenetration(start, end, radius, torch.tensor(first), torch.tensor(second), torch.tensor(allow), 0.006)
     ]
+
+
+def hands_out(proxies: Sequence[Proxies]) -> list[HandPenetration]:
+    """Nobody's fingers enter anybody else."""
+    if len(proxies) < 2:
+        return []
+    entries = [(person, f"{side}_hand") for person in range(len(proxies)) for side in SIDES]
+    skin, _ = skin_of(proxies, entries)
+    palm = points_of(proxies, entries)
+    start, end, radius, names = capsule_points(proxies, flat_hands=True)
+    pairs = [(h, c) for h, (person, _) in enumerate(entries) for c, (other, _) in enumerate(names) if person != other]
+    hand, capsule = torch.tensor(pairs).T
+    return [HandPenetration(skin, palm, HAND_REACH, start, end, radius, hand, capsule)]
 
 
 def spots_of(contact: Contact) -> tuple[str, str]:

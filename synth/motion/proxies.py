@@ -7,6 +7,7 @@ origin at the joint), metres.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,12 +105,13 @@ class Patch:
 
 @dataclass(frozen=True)
 class Proxies:
-    """Capsules, spots and patches of skin of one body."""
+    """Capsules, spots and patches of skin of one body; `strips`: thin capsules beside each other, the flat of hands."""
 
     rest_joints: Array  # [24, 3]
     capsules: tuple[Capsule, ...]
     spots: dict[str, Spot]
     patches: dict[str, Patch]
+    strips: tuple[Capsule, ...] = ()
 
     def spot(self, name: str) -> Spot:
         """The spot of this name.
@@ -150,8 +152,10 @@ def proxies_of(body: BodyModel, betas: Array) -> Proxies:
     for side in ("left", "right"):
         patches[f"{side}_buttock"] = measure.buttock(side, np.asarray(body.weights)[used])
         patches[f"{side}_knee"] = measure.knee(side, np.asarray(body.weights)[used])
+        patches[f"{side}_hand"] = measure.hand(side, np.asarray(body.weights)[used])
         patches[f"{side}_extremes"] = measure.extremes(side, np.asarray(body.weights)[used])
-    return Proxies(rest, tuple(capsules), spots, patches)
+    strips = [strip for side in ("left", "right") for part in ("wrist", "hand") for strip in measure.strips(side, part)]
+    return Proxies(rest, tuple(capsules), spots, patches, tuple(strips))
 
 
 @dataclass(frozen=True)
@@ -217,6 +221,21 @@ class _Measure:
         if name.endswith("hand"):
             radius = min(radius, 0.026)
         return Capsule(name, JOINT[joint], begin * (b - a) + shift, end * (b - a) + shift, radius)
+
+    def strips(self, side: str, part: str, width: float = 0.03) -> list[Capsule]:
+        """The flat of a hand (part "wrist") or its fingers ("hand") as capsules along x, side by side in z."""
+        origin, skin = self.rest[JOINT[f"{side}_{part}"]], self._of([f"{side}_{part}"])
+        low, high = np.percentile(skin[:, 2], (2, 98))
+        edges = np.linspace(low, high, max(1, round((high - low) / width)) + 1)
+        found = []
+        for first, last in itertools.pairwise(edges):
+            strip = skin[(skin[:, 2] >= first) & (skin[:, 2] <= last)]
+            bottom, top = np.percentile(strip[:, 1], (10, 90))
+            radius = float(np.clip(0.5 * (top - bottom), 0.006, 0.022))
+            start, end = strip[:, 0].min() + radius, strip[:, 0].max() - radius
+            a, b = (np.array([x, 0.5 * (bottom + top), 0.5 * (first + last)]) - origin for x in (start, end))
+            found.append(Capsule(f"{side}_hand", JOINT[f"{side}_{part}"], a, b, radius))
+        return found
 
     def foot_capsule(self, side: str) -> Capsule:
         ankle, toe = self.rest[JOINT[f"{side}_ankle"]], self.rest[JOINT[f"{side}_foot"]]
@@ -297,12 +316,16 @@ class _Measure:
         mine = weights[:, [JOINT[f"{side}_hip"], JOINT[f"{side}_knee"]]].sum(1) > 0.9
         return self._patch(np.flatnonzero(near & mine), weights, count)
 
+    def hand(self, side: str, weights: Array, count: int = 28) -> Patch:
+        """The whole hand: palm, back and finger tips."""
+        mine = weights[:, [JOINT[f"{side}_hand"], JOINT[f"{side}_wrist"]]].sum(1) > 0.9
+        return self._patch(np.flatnonzero(mine), weights, count)
+
     def extremes(self, side: str, weights: Array, count: int = 14) -> Patch:
         """Finger tips, knuckles, toes and heels: what goes through a floor first when a limb comes near it."""
-        hand = weights[:, [JOINT[f"{side}_hand"], JOINT[f"{side}_wrist"]]].sum(1) > 0.9
         foot = weights[:, [JOINT[f"{side}_foot"], JOINT[f"{side}_ankle"]]].sum(1) > 0.9
         patches = [
-            self._patch(np.flatnonzero(hand), weights, 2 * count),
+            self.hand(side, weights, 2 * count),
             self._patch(np.flatnonzero(foot), weights, count),
         ]
         return Patch(*(np.concatenate([getattr(p, name) for p in patches]) for name in ("joint", "offset", "share")))
@@ -347,14 +370,24 @@ def world_points(positions: Array, normals: Array | None = None) -> Points:
     return Points.of([(-1, 0, positions[i], up[i]) for i in range(count)])
 
 
-def capsule_points(proxies: Sequence[Proxies]) -> tuple[Points, Points, torch.Tensor, list[tuple[int, str]]]:
-    """All capsules of all people: starts, ends, radii [N] and (person, name)."""
-    listed = [(person, capsule) for person, item in enumerate(proxies) for capsule in item.capsules]
+def capsule_points(
+    proxies: Sequence[Proxies], flat_hands: bool = False
+) -> tuple[Points, Points, torch.Tensor, list[tuple[int, str]]]:
+    """All capsules of all people: starts, ends, radii [N] and (person, name); hands as strips or one capsule."""
+    listed = [
+        (person, capsule)
+        for person, item in enumerate(proxies)
+        for capsule in (_flat(item) if flat_hands else item.capsules)
+    ]
     none = np.zeros(3)
     start = Points.of([(person, c.joint, c.start, none) for person, c in listed])
     end = Points.of([(person, c.joint, c.end, none) for person, c in listed])
     radius = torch.tensor([c.radius for _, c in listed])
     return start, end, radius, [(person, c.name) for person, c in listed]
+
+
+def _flat(item: Proxies) -> list[Capsule]:
+    return [*(capsule for capsule in item.capsules if not capsule.name.endswith("hand")), *item.strips]
 
 
 def capsule_spheres(proxies: Sequence[Proxies], samples: int = 4) -> tuple[Points, torch.Tensor, list[tuple[int, str]]]:

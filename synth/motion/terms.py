@@ -299,6 +299,50 @@ class PartnerPenetration:
         return torch.relu(self.radius[i] + self.radius[j] - apart - self.allow[pair]) / self.sigma
 
 
+@dataclass(frozen=True)
+class HandPenetration:
+    """The skin of hands stays out of other bodies' capsules.
+
+    Capsules of hands end at the knuckles; what goes into a back first is the finger tips. skin: M points of each of H
+    hands, hand by hand; palm: a point of each hand, `reach` metres from the farthest of its skin; pairs of hands and
+    capsules (hand, capsule: indices [K]). `allow` metres may be pressed in.
+    """
+
+    skin: Skin
+    palm: Points
+    reach: float
+    start: Points
+    end: Points
+    radius: Tensor
+    hand: Tensor
+    capsule: Tensor
+    allow: float = 0.0
+    sigma: float = 0.005
+    name: str = "hands"
+
+    def residual(self, state: State) -> Tensor:
+        a, b = self.start.where(state), self.end.where(state)
+        with torch.no_grad():  # hands are near few capsules in few frames
+            off = _to_segment(self.palm.where(state)[self.hand], a[self.capsule], b[self.capsule])
+            pair, frame = (off < (self.radius[self.capsule] + self.reach)[:, None]).nonzero(as_tuple=True)
+        if len(pair) == 0:
+            return torch.zeros(1) * state.transl.sum()
+        skin = self.skin.where(state)
+        points = skin.view(len(self.palm.person), -1, *skin.shape[1:]).transpose(1, 2)[self.hand[pair], frame]
+        which = self.capsule[pair]
+        apart = _to_segment(points, a[which, frame][:, None], b[which, frame][:, None])
+        return torch.relu(self.radius[which][:, None] - apart - self.allow) / self.sigma
+
+
+def _to_segment(points: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Distance of points [..., 3] to segments ab; the place on the segment is found without gradient (see below)."""
+    with torch.no_grad():
+        way = b - a
+        share = (((points - a) * way).sum(-1) / (way * way).sum(-1).clamp_min(1e-9)).clamp(0, 1)
+    gap = points - a - share[..., None] * (b - a)
+    return (gap * gap).sum(-1).add(1e-12).sqrt()
+
+
 def _capsule_depth(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """Distance between segments ab and cd [..., 3] (Ericson, Real-Time Collision Detection, 5.1.9).
 

@@ -24,6 +24,8 @@ from synth.rotation import Array, axis_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT
 
 FPS = 20.0
+# Radians that fingers bend around what they hold, where that is not a limb: rounder and they start out inside it.
+_BENDS = {"hand": 0.25, "hand_top": 0.35, "upper": 0.2, "lower": 0.2, "waist": 0.25, "chest": 0.2}
 PATIENT, STAFF = 0, 1
 
 
@@ -206,11 +208,11 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
         share = np.clip(
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
         )
-        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.9)
         side, _, held = hold.other_spot.partition("_")
+        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=_BENDS.get(held or side, 0.75))
         if held == "hand":
             result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
-            result[hold.other] = _hand(result[hold.other], side, share, bend=0.5, turn=0.7)
+            result[hold.other] = _hand(result[hold.other], side, share, bend=0.2, turn=0.7)
         elif held == "forearm_under":
             result[hold.other] = _hand(result[hold.other], side, share, turn=0.1)
     return result
@@ -270,7 +272,7 @@ def solve(
         back[:, :, JOINT[name]] = 1.0
     back[:, :, JOINT["pelvis"]] = 0.8
     for name in ("left_hand", "right_hand"):
-        back[:, :, JOINT[name]] = 4.0
+        back[:, :, JOINT[name]] = 1.0
     for name in ("left_wrist", "right_wrist"):
         back[:, :, JOINT[name]] = 0.3
     soft: list[Term] = [
@@ -293,6 +295,7 @@ def solve(
         rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2}
     )
     solid: list[Term] = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
+    solid += evidence.hands_out(proxies)
     users = {(s.person, s.furniture) for s in script.seats} | {(s.person, s.furniture) for s in script.lies}
     solid += evidence.furniture(proxies, script.furniture, users)
     users |= {(h.person, h.prop) for h in script.prop_holds}
