@@ -63,7 +63,7 @@ def body():
 def test_capsules_and_spots_lie_on_the_body(body) -> None:
     proxies = proxies_of(body, np.zeros(10))
     names = [capsule.name for capsule in proxies.capsules]
-    assert len(names) == len(set(names)) == 19
+    assert len(names) == len(set(names)) == 20
     assert all(0.02 < capsule.radius < 0.2 for capsule in proxies.capsules)
     skin = body.shaped(np.zeros(10))[np.unique(body.faces)]
     for name, spot in proxies.spots.items():

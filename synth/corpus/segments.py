@@ -51,6 +51,7 @@ SEGMENTS: dict[str, Piece] = {
     "lie_down_dg": Piece("hdm05/HDM_dg_lieDownFloor_013_120.amc"),
     # Lying down is slow and controlled, so run backwards it is a believable way up.
     "get_up": Piece("hdm05/HDM_bd_lieDownFloor_001_120.amc", reverse=True),
+    "get_up_bk": Piece("hdm05/HDM_bk_lieDownFloor_005_120.amc", reverse=True),
     "get_up_face_down": Piece("deepmimic/humanoid3d_getup_facedown.txt"),
     "crawl": Piece("deepmimic/humanoid3d_crawl.txt"),
     "squat": Piece("hdm05/HDM_tr_squat1Reps_043_120.amc"),

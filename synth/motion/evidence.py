@@ -231,7 +231,7 @@ def above_floor(proxies: Sequence[Proxies]) -> list[Floor]:
     patches = [(person, f"{side}_{patch}") for person in people for side in SIDES for patch in _LOWEST]
     return [
         Floor(points_of(proxies, [(person, name) for person in people for name in names])),
-        Floor(skin_of(proxies, patches)[0], sigma=0.006, name="floor_skin"),
+        Floor(skin_of(proxies, patches)[0], sigma=0.004, name="floor_skin"),
         lying_flesh(proxies),
     ]
 

@@ -34,6 +34,7 @@ _TRUNK = {
     "pelvis": ("pelvis", -0.35, "spine1"),
     "lower_back": ("spine1", 0.25, "spine2"),
     "belly": ("spine2", 0.35, "spine3"),
+    "bust": ("spine3", -0.4, "neck"),
     "chest": ("spine3", 0.1, "neck"),
     "upper_chest": ("spine3", 0.5, "neck"),
 }
@@ -174,7 +175,8 @@ class _Measure:
             ["pelvis", "spine1", "spine2", "spine3", "left_hip", "right_hip", "left_collar", "right_collar"]
         )
         slab = trunk[np.abs(trunk[:, 1] - height) < 0.03]
-        low, high = np.percentile(slab[:, 2], (3, 92))  # breasts and belly fat are soft
+        # breasts and belly fat are soft, but not so soft that somebody's arm goes through them
+        low, high = np.percentile(slab[:, 2], (3, 97 if name == "bust" else 92))
         radius = 0.5 * (high - low)
         half = max(0.01, np.abs(slab[:, 0]).max() - radius)
         middle = np.array([0.0, height, 0.5 * (low + high)]) - origin

@@ -95,12 +95,11 @@ def make_pair(
     script = script_of(name, variant, cast, rng)
     people, proxies = people[: len(script.actors)], proxies[: len(script.actors)]
     motion, report = solve(script, body, proxies=proxies)
-    if script.actions:
-        rest = [item.rest_joints for item in proxies]
-        tracks = [
-            Track(motion.transl[p].astype(float) + rest[p][0], rotmats) for p, rotmats in enumerate(motion.rotations())
-        ]
-        script = replace(script, actions=retimed(script.actions, tracks, rest))
+    rest = [item.rest_joints for item in proxies]
+    tracks = [
+        Track(motion.transl[p].astype(float) + rest[p][0], rotmats) for p, rotmats in enumerate(motion.rotations())
+    ]
+    script = replace(script, actions=retimed(script.actions or _actions(script), tracks, rest))
     motion = replace(motion, meta=_meta(name, identifier, script, people, rng, body))
     quality = measure(motion, proxies, script.furniture)
     motion = replace(motion, meta=replace(motion.meta, quality=quality | {"cost": round(report.cost, 1)}))
@@ -124,7 +123,7 @@ def _meta(
         roles=script.roles,
         genders=tuple(person.gender for person in people),
         ages=tuple(round(person.age, 1) for person in people),
-        actions=script.actions or _actions(script),
+        actions=script.actions,
         contacts=contacts_of(script),
         body_model=body.name,
         core=script.core or _core(script),

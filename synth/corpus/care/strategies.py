@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Hold, Phase, Script, Seat
+from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Hold, Lie, Phase, Script, Seat
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.tracks import (
+    Course,
     Footstep,
     StanceKey,
     Track,
@@ -21,13 +22,14 @@ from synth.corpus.care.tracks import (
     crossfade,
     feet_path,
     from_interaction,
+    on_course,
     reverse,
     stance_track,
     standing_feet,
     stretch,
     warp,
 )  # fmt: skip
-from synth.interaction import Interaction
+from synth.interaction import ActionSegment, Interaction
 from synth.room import Furniture
 from synth.rotation import Array, axis_matrix
 from synth.skeleton import JOINT
@@ -56,13 +58,20 @@ def _frames(seconds: float) -> int:
     return max(2, round(seconds * FPS))
 
 
-def _rising(cast: Cast, times: Array, lift: float, up: float) -> Actor:
-    """Captured rising from a seat between `lift` and `up` s: trunk forward first, then up; ends standing."""
+def _rising(cast: Cast, times: Array, lift: float, up: float, tried: float | None = None) -> Actor:
+    """Captured rising from a seat between `lift` and `up` s: trunk forward first, then up; ends standing.
+
+    tried: seconds at which a first try began, which gets no further than leaning forward.
+    """
     captured = cast.piece(PATIENT, "sit_to_stand", 0.75, 2.0)
     captured = captured.placed(0, 0.0, np.zeros(2))
     last = len(times) - 1
     begin, end = round(lift * FPS), min(round(up * FPS), last - 1)
-    moving = warp(captured, [0, 0, 20, 20], [0, begin, begin + round(0.78 * (end - begin)), last])
+    keys, frames = [0.0, 0.0], [0, begin]
+    if tried is not None:
+        first, half = round(tried * FPS), (begin - round(tried * FPS)) // 2
+        keys, frames = [0.0, 0.0, 8.0, 1.0, 1.0], [0, first, first + half, begin - 3, begin]
+    moving = warp(captured, [*keys, 20, 20], [*frames, begin + round(0.78 * (end - begin)), last])
     feet_at = standing_feet(captured, 0, cast.rest[PATIENT])
     return _ends_standing(cast, times, moving, feet_at, [], begin + round(0.5 * (end - begin)), end)
 
@@ -142,13 +151,21 @@ FRONT_GRIPS = ("both_hands", "forearms", "upper_arms")
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to play a script: grip, seat, tempo (larger = slower), hesitation seconds, mirrored side."""
+    """One way to play a script: grip, seat, tempo (larger = slower), hesitation seconds, mirrored side.
+
+    there: staff is there from the start; tries: how often the patient sets about it; way: which captured movement
+    (`_FLOOR_RISES`, `_WALKS`); bend: radians a metre that a way over the floor turns.
+    """
 
     grip: str
     seat: str = "armchair"
     tempo: float = 1.0
     hesitation: float = 0.0
     mirror: bool = False
+    there: bool = False
+    tries: int = 1
+    way: str = ""
+    bend: float = 0.0
 
 
 # --- up from a seat ---------------------------------------------------------------------------------------------------
@@ -160,14 +177,18 @@ def help_up(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
     distance = float(rng.uniform(0.55, 0.8))
     spot = Spot2D(0.98, 0.02, np.pi, stagger=0.22) if front else Spot2D(0.5, 0.5, np.radians(-128.0), stagger=0.2)
     start, steps, arrived = _approach(spot, distance, 0.2, 0.55)
+    if variant.there:
+        start, steps, arrived = {side: spot.foot(side) for side in ("left", "right")}, [], 0.3
     grasp = arrived + 0.75
     lift = grasp + 0.7 + variant.hesitation
+    tried = lift if variant.tries > 1 else None
+    lift += 1.7 if variant.tries > 1 else 0.0
     rise = 2.3 * tempo
     up = lift + rise
     let_go = up + 1.2
     seconds = let_go + 0.8
     times = np.arange(_frames(seconds)) / FPS
-    patient = _rising(cast, times, lift, up)
+    patient = _rising(cast, times, lift, up, tried)
     if front:  # make room for the rising patient: a small step back
         for index, side in enumerate(("right", "left")):
             x, y, yaw = spot.foot(side, 0.09)
@@ -181,9 +202,12 @@ def help_up(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
         StanceKey(lift, deep + 0.02, lean), StanceKey(lift + 0.45 * rise, 0.5 * deep, 0.7 * lean),
         StanceKey(up, 0.03, 0.14), StanceKey(seconds, 0.02, 0.08),
     ]  # fmt: skip
-    if variant.hesitation > 0.5:  # a first try that does not come off: lean in, sink back
-        keys.insert(4, StanceKey(lift - 0.5 * variant.hesitation, deep - 0.05, lean - 0.12))
-        keys.sort(key=lambda key: key.time)
+    if tried is not None:
+        keys[4:4] = [StanceKey(lift - 0.85, 0.7 * deep, 0.85 * lean), StanceKey(lift - 0.15, deep, lean)]
+        keys[3] = StanceKey(tried, deep + 0.02, lean)
+    if variant.hesitation > 0.5 and tried is None:  # a first try that does not come off: lean in, sink back
+        keys.append(StanceKey(lift - 0.5 * variant.hesitation, deep - 0.05, lean - 0.12))
+    keys.sort(key=lambda key: key.time)
     piece = _seat(variant.seat)
     phases = (
         Phase("approach", 0.2, arrived), Phase("reach", arrived, grasp), Phase("grasp", grasp, lift),
@@ -198,8 +222,16 @@ def help_up(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
         furniture=(piece,),
         seats=(Seat(PATIENT, piece.id, 0.0, lift + 0.30 * rise),),
         balanced=((STAFF, 0.0, grasp), (PATIENT, up, seconds)),
-        facts={"grip": variant.grip, "seat": variant.seat, "speed": "slowly" if tempo > 1.15 else ""},
-    )
+        facts={"grip": variant.grip, "seat": variant.seat, "speed": "slowly" if tempo > 1.15 else "",
+               "strategy": _strategy(variant)},
+    )  # fmt: skip
+
+
+def _strategy(variant: Variant) -> str:
+    """What sets a variant apart, in words."""
+    said = [variant.grip.replace("_", " "), variant.seat] + ["from the front"] * (variant.grip in FRONT_GRIPS)
+    said += [variant.way] * bool(variant.way) + ["already there"] * variant.there + ["second try"] * (variant.tries > 1)
+    return ", ".join([*said, *(["hesitates"] if variant.hesitation > 0.3 else [])])
 
 
 def _seat(kind: str) -> Furniture:
@@ -234,7 +266,7 @@ def sit_down(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
             moment = begin + (0.05 + 0.3 * index) * lower
             steps.append(Footstep(side, moment, moment + 0.28 * lower, (x, y), yaw))
     else:
-        spot = Spot2D(0.50, 0.50, np.radians(-128.0), stagger=0.2)
+        spot = Spot2D(0.52, 0.53, np.radians(-128.0), stagger=0.2)
         start, steps = {side: spot.foot(side) for side in ("left", "right")}, []
     lean, deep = (0.5, 0.2) if front else (0.65, 0.22)
     keys = [
@@ -255,53 +287,98 @@ def sit_down(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
         furniture=(piece,),
         seats=(Seat(PATIENT, piece.id, seated - 0.30 * lower, seconds),),
         balanced=((PATIENT, 0.0, begin),),
-        facts={"grip": variant.grip, "seat": variant.seat, "speed": "slowly" if tempo > 1.15 else ""},
-    )
+        facts={"grip": variant.grip, "seat": variant.seat, "speed": "slowly" if tempo > 1.15 else "",
+               "strategy": _strategy(variant)},
+    )  # fmt: skip
 
 
 # --- up from the floor ------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _FloorRise:
+    """Captured rising from the floor: piece, its seconds; frames of sitting, crouching and standing in it; and when,
+    as shares of the whole rise, a foot is drawn in under the body."""
+
+    piece: str
+    start: float
+    end: float
+    sits: int
+    crouches: int
+    stands: int
+    draws: tuple[str, float, float]
+
+
+_FLOOR_RISES = {
+    "": _FloorRise("get_up", 2.95, 5.0, 0, 20, 36, ("right", 0.2, 0.38)),
+    "from lying": _FloorRise("get_up", 1.0, 5.0, 39, 59, 75, ("right", 0.2, 0.38)),
+    "legs bent": _FloorRise("get_up_bk", 4.1, 6.4, 0, 22, 45, ("right", 0.2, 0.32)),
+}
+
+
 def help_up_floor(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
-    """The patient sits on the floor; the staff bends down at the side, takes hold; crouch, then up together."""
-    tempo = variant.tempo
+    """The patient sits on the floor; the staff squats down at the side, takes hold; crouch, then up together."""
+    tempo, way = variant.tempo, _FLOOR_RISES[variant.way]
     spot = Spot2D(0.26, 0.67, np.radians(-103.0), stagger=0.24, width=0.34)
     start, steps, arrived = _approach(spot, float(rng.uniform(0.5, 0.7)), 0.2, 0.55)
-    grasp = arrived + 0.9
-    lift = grasp + 0.6 + variant.hesitation
+    if variant.there:
+        start, steps, arrived = {side: spot.foot(side) for side in ("left", "right")}, [], 0.6
+    grasp = arrived + 1.3
+    lift = grasp + 0.7 + variant.hesitation
     rise = 3.2 * tempo
     up = lift + rise
     let_go = up + 0.9
     seconds = let_go + 0.7
     times = np.arange(_frames(seconds)) / FPS
-    captured = cast.piece(PATIENT, "get_up", 2.95, 5.0).placed(0, 0.0, np.zeros(2))
+    captured = cast.piece(PATIENT, way.piece, way.start, way.end).placed(way.sits, 0.0, np.zeros(2))
     first, crouch, last = round(lift * FPS), round((lift + 0.40 * rise) * FPS), len(times) - 1
-    moving = warp(captured, [0, 0, 20, 36, 36], [0, first, crouch, round(up * FPS), last])
-    sitting = standing_feet(captured, 0, cast.rest[PATIENT])
-    crouching = standing_feet(captured, 20, cast.rest[PATIENT])
-    draw_in = Footstep("right", lift + 0.2 * rise, lift + 0.38 * rise, crouching["right"][:2], crouching["right"][2])
+    sat = round((grasp - 0.4) * FPS)
+    before = ([0, 0, way.sits], [0, round(0.4 * FPS), sat]) if way.sits else ([0], [0])
+    stands = min(way.stands, captured.frames - 1)
+    moving = warp(
+        captured, [*before[0], way.sits, way.crouches, stands, stands],
+        [*before[1], first, crouch, round(up * FPS), last],
+    )  # fmt: skip
+    sitting = standing_feet(captured, way.sits, cast.rest[PATIENT])
+    crouching = standing_feet(captured, way.crouches, cast.rest[PATIENT])
+    side, off, on = way.draws
+    draw_in = Footstep(side, lift + off * rise, lift + on * rise, crouching[side][:2], crouching[side][2])
     patient = _ends_standing(
         cast, times, moving, sitting, [draw_in], round((lift + 0.72 * rise) * FPS), round(up * FPS)
     )
     keys = [
-        StanceKey(0.0, 0.02, 0.08), StanceKey(arrived, 0.06, 0.2), StanceKey(grasp, 0.36, 0.85),
-        StanceKey(lift, 0.36, 0.85), StanceKey(lift + 0.5 * rise, 0.25, 0.7), StanceKey(lift + 0.8 * rise, 0.1, 0.35),
+        StanceKey(0.0, 0.02, 0.08), StanceKey(arrived, 0.06, 0.2), StanceKey(grasp, 0.5, 0.5),
+        StanceKey(lift, 0.5, 0.5), StanceKey(lift + 0.5 * rise, 0.3, 0.6), StanceKey(lift + 0.8 * rise, 0.1, 0.35),
         StanceKey(up, 0.03, 0.12), StanceKey(seconds, 0.02, 0.08),
     ]  # fmt: skip
     phases = (
         Phase("approach", 0.2, arrived), Phase("reach", arrived, grasp), Phase("grasp", grasp, lift),
         Phase("lift", lift, up), Phase("support", up, let_go), Phase("let go", let_go, seconds),
     )  # fmt: skip
+    lying = sat / FPS if way.sits else 0.0
+    down = [
+        ActionSegment(PATIENT, 0.0, 0.5, "fallen"), ActionSegment(PATIENT, 0.5, lying, "other"),
+    ] if way.sits else []  # fmt: skip
+    came = [] if variant.there else [ActionSegment(STAFF, 0.0, arrived, "walk")]
     return Script(
         name="help_up_from_floor",
         seconds=len(times) / FPS,
         phases=phases,
         actors=(patient, _staff(cast, times, start, steps, keys)),
         holds=_grip(variant.grip, grasp, let_go),
-        seats=(Seat(PATIENT, "floor", 0.0, lift + 0.1 * rise),),
+        seats=(Seat(PATIENT, "floor", lying, lift + 0.1 * rise),),
+        lies=(Lie(PATIENT, "upper_back", "floor", 0.0, 0.4),) if way.sits else (),
         balanced=((STAFF, 0.0, grasp), (PATIENT, up, seconds)),
-        facts={"grip": variant.grip, "speed": "slowly" if tempo > 1.15 else ""},
-    )
+        facts={"grip": variant.grip, "speed": "slowly" if tempo > 1.15 else "",
+               "strategy": _strategy(replace(variant, seat="floor"))},
+        actions=(
+            *down, ActionSegment(PATIENT, lying, lift, "sitting"), ActionSegment(PATIENT, lift, up, "stand_up"),
+            ActionSegment(PATIENT, up, seconds, "standing"),
+            *came, *([ActionSegment(STAFF, 0.0, arrived, "standing")] if variant.there else []),
+            ActionSegment(STAFF, arrived, grasp, "squat_down"), ActionSegment(STAFF, grasp, lift, "squatting"),
+            ActionSegment(STAFF, lift, up, "stand_up"), ActionSegment(STAFF, up, seconds, "standing"),
+        ),
+    )  # fmt: skip
 
 
 def _carry_arms(track: Track, bent: dict[str, float]) -> Track:
@@ -318,36 +395,56 @@ def _carry_arms(track: Track, bent: dict[str, float]) -> Track:
 # --- walking together -------------------------------------------------------------------------------------------------
 
 
+# captured walks to walk together with: seconds of it, and how long it takes at tempo 1
+_WALKS = {
+    "": ("walk_slow", 6.4), "calm": ("walk_calm", 6.8), "soft": ("walk_soft", 6.8), "old": ("walk_old", 6.6),
+    "backwards": ("walk_slow", 6.8),
+}  # fmt: skip
+
+
 def walk_together(cast: Cast, variant: Variant, rng: np.random.Generator) -> Script:
-    """Side by side and in step, short slow steps, an arm behind the back or under the arm, a hand held."""
-    stride = float(rng.uniform(0.55, 0.65)) / max(variant.tempo, 0.9)
-    walks = []
+    """Side by side and in step, short slow steps, an arm behind the back or under the arm, a hand held; or the staff
+    goes backwards before the patient and holds both hands."""
+    piece, lasts = _WALKS[variant.way]
+    before = variant.way == "backwards"
+    stride = float(rng.uniform(0.55, 0.65)) / max(variant.tempo, 0.9) * (0.85 if before else 1.0)
+    course = Course(bend=variant.bend * float(rng.uniform(0.8, 1.1)), straight=0.3)
+    aside = float(rng.uniform(0.53, 0.57))
+    lengths, walks = [], []
     for who in (PATIENT, STAFF):
-        walk = cast.piece(who, "walk_slow")
-        walk = stretch(walk, _frames(6.4 * variant.tempo))
+        walk = cast.piece(who, piece)
+        walk = stretch(walk, _frames(lasts * variant.tempo))
         yaw = np.arctan2(*(walk.pelvis[-1, :2] - walk.pelvis[0, :2])[::-1])
         walk = walk.moved(-float(yaw), np.zeros(3))
-        shift = np.array([0.0, 0.0 if who == PATIENT else 0.50, 0.0])
-        walk = Track(walk.pelvis - np.append(walk.pelvis[0, :2], 0.0) + shift, walk.rotmats).scaled_path(stride)
         bent = {"left": 1.45, "right": 0.35} if who == PATIENT else {"left": 1.2, "right": 1.2}
+        if before:
+            bent = {"left": 1.3, "right": 1.3}
+            walk = reverse(walk).moved(np.pi, np.zeros(3)) if who == STAFF else walk
         walks.append(_carry_arms(walk, bent))
-    ratio = (walks[0].pelvis[-1, 0] - walks[0].pelvis[0, 0]) / (walks[1].pelvis[-1, 0] - walks[1].pelvis[0, 0])
-    walks[STAFF] = walks[STAFF].scaled_path(float(ratio))
-    times = np.arange(walks[0].frames) / FPS
-    seconds = len(times) / FPS
-    actors = (
-        Actor(cast.betas[PATIENT], walks[PATIENT], stride=stride),
-        Actor(cast.betas[STAFF], walks[STAFF], stride=stride * float(ratio)),
-    )
+        lengths.append(float(walk.pelvis[-1, 0] - walk.pelvis[0, 0]))
+    actors = []
+    for who, walk in enumerate(walks):
+        factor = stride * lengths[PATIENT] / lengths[who]
+        shift = np.append(-walk.pelvis[0, :2], 0.0)
+        if before:
+            shift[0] += 0.0 if who == PATIENT else 0.74
+            straight = Track(walk.pelvis + shift, walk.rotmats)
+            actors.append(Actor(cast.betas[who], straight.scaled_path(factor), stride=factor))
+            continue
+        track, _ = on_course(walk, course, factor, 0.0 if who == PATIENT else aside)
+        actors.append(Actor(cast.betas[who], track, captured=walk))
+    seconds = walks[0].frames / FPS
     return Script(
         name="assist_walking",
         seconds=seconds,
         phases=(Phase("support", 0.0, seconds), Phase("step", 0.0, seconds)),
-        actors=actors,
+        actors=tuple(actors),
         holds=_grip(variant.grip, 0.0, seconds),
         looks=((STAFF, 0.8),),
-        facts={"grip": variant.grip, "speed": "slowly"},
-    )
+        facts={"grip": variant.grip, "speed": "slowly",
+               "strategy": ", ".join([variant.grip.replace("_", " "), *([variant.way] if variant.way else []),
+                                      *(["round a bend"] if variant.bend else [])])},
+    )  # fmt: skip
 
 
 _BUILDERS = {
@@ -363,21 +460,42 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     "help_up_from_bed": (
         Variant("hand_and_back", "bed"), Variant("both_hands", "bed", tempo=1.2),
         Variant("hand_and_upper_arm", "bed", tempo=1.1, mirror=True), Variant("forearms", "bed", 1.0, 0.9),
+        Variant("hand_and_elbow", "bed", tempo=1.05, mirror=True, tries=2),
+        Variant("upper_arms", "bed", tempo=0.95, there=True),
+        Variant("forearm_and_back", "bed", tempo=1.25, there=True),
+        Variant("hand_and_waist", "bed", tempo=1.1, hesitation=0.6, mirror=True),
     ),
     "help_up_from_chair": (
         Variant("forearms", "armchair"), Variant("hand_and_upper_arm", "chair"),
         Variant("both_hands", "chair", tempo=1.25, mirror=True), Variant("upper_arms", "armchair", 1.1, 0.8),
+        Variant("hand_and_back", "armchair", tempo=1.15, tries=2),
+        Variant("both_hands", "armchair", tempo=0.95, there=True, mirror=True),
+        Variant("forearm_and_back", "chair", tempo=1.2, there=True, mirror=True),
+        Variant("hand_and_elbow", "chair", tempo=1.05, hesitation=0.6),
     ),
     "help_up_from_floor": (
         Variant("hand_and_upper_arm"), Variant("hand_and_back", tempo=1.15, mirror=True),
         Variant("hand_and_elbow", tempo=1.0, hesitation=0.6),
+        Variant("hand_and_upper_arm", tempo=1.05, mirror=True, way="legs bent"),
+        Variant("hand_and_elbow", tempo=1.2, way="legs bent"),
+        Variant("hand_and_upper_arm", tempo=1.05, mirror=True, way="from lying"),
+        Variant("hand_and_back", tempo=0.95, there=True, way="legs bent"),
+        Variant("hand_and_elbow", tempo=1.1, there=True, mirror=True),
     ),
     "assist_walking": (
         Variant("arm_in_arm"), Variant("hand_and_waist", tempo=1.15, mirror=True), Variant("arm_and_back", tempo=1.05),
+        Variant("both_hands", way="backwards"),
+        Variant("hand_and_elbow", way="old", tempo=1.1), Variant("hand_and_upper_arm", way="calm", bend=0.3),
+        Variant("hand_and_back", way="soft", mirror=True, bend=-0.25),
+        Variant("forearm_and_back", tempo=1.25, mirror=True),
+        Variant("forearms", way="backwards", tempo=1.15),
     ),
     "assist_sit_down": (
         Variant("forearms", "armchair"), Variant("hand_and_back", "chair", tempo=1.1),
         Variant("both_hands", "chair", tempo=1.2, mirror=True), Variant("hand_and_upper_arm", "armchair"),
+        Variant("forearm_and_back", "bed", tempo=1.15, mirror=True), Variant("upper_arms", "chair", tempo=1.05),
+        Variant("hand_and_elbow", "armchair", tempo=1.1, hesitation=0.8),
+        Variant("both_hands", "bed", tempo=1.25, hesitation=0.5, mirror=True),
     ),
 }  # fmt: skip
 

@@ -69,8 +69,11 @@ class Course:
         return found, np.interp(distance, fine, yaw)
 
 
-def on_course(track: Track, course: Course, stride: float = 1.0) -> tuple[Track, Array]:
-    """A straight captured walk along a course, its steps `stride` times as long; also its metres along the way [T]."""
+def on_course(track: Track, course: Course, stride: float = 1.0, aside: float = 0.0) -> tuple[Track, Array]:
+    """A straight captured walk along a course, its steps `stride` times as long; also its metres along the way [T].
+
+    aside: metres to the left of the course that it goes.
+    """
     begin, end = track.pelvis[0, :2], track.pelvis[-1, :2]
     heading = float(np.arctan2(*(end - begin)[::-1]))
     straight = track.moved(-heading, np.zeros(3))
@@ -78,7 +81,7 @@ def on_course(track: Track, course: Course, stride: float = 1.0) -> tuple[Track,
     distance = line[:, 0] * stride
     places, yaw = course.at(distance)
     pelvis = straight.pelvis.copy()
-    pelvis[:, :2] = places + line[:, 1:] * np.stack([-np.sin(yaw), np.cos(yaw)], -1)
+    pelvis[:, :2] = places + (line[:, 1:] + aside) * np.stack([-np.sin(yaw), np.cos(yaw)], -1)
     rotmats = straight.rotmats.copy()
     rotmats[:, 0] = yaw_matrix(yaw) @ rotmats[:, 0]
     return Track(pelvis, rotmats), distance
