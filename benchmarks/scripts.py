@@ -112,8 +112,7 @@ def main() -> None:
             motion = pairs.make_pair(
                 name, label, VARIANTS[name][index], body, segments, np.random.default_rng(sequence)
             )
-        quality = motion.meta.quality
-        broken = [f"{k} {quality[k]:.3f} > {limit:g}" for k, limit in pairs.LIMITS.items() if quality.get(k, 0) > limit]
+        broken = pairs.faults(motion, body)
         print(
             f"{label}  {motion.seconds:.1f} s, made in {time.process_time() - started:.1f} s  "
             f"{'; '.join(broken) and 'BROKEN ' + '; '.join(broken)}",

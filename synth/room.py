@@ -78,6 +78,17 @@ class Furniture:
             return (self.box,)
         return tuple(Box(self.box.to_world(s.center), s.size, s.yaw + self.box.yaw) for s in self.solids)
 
+    @property
+    def head_raised(self) -> bool:
+        """Whether part of a bed's surface rises above the rest: its head section is up."""
+        if self.cls != "bed" or self.seat_height is None:
+            return False
+        top = self.seat_height + 0.05 - self.box.center[2]
+        return any(
+            item.center[2] + item.size[2] / 2 > top and min(item.size[:2]) > 0.08 and item.size[0] > 0.5
+            for item in self.solids
+        )
+
     def to_json(self) -> dict[str, Any]:
         value: dict[str, Any] = {"id": self.id, "class": self.cls, "box": _box_json(self.box), "mesh": self.mesh}
         if self.seat_height is not None:

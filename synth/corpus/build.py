@@ -31,10 +31,6 @@ from synth.skeleton import mirror_pose
 # Rotations and positions are kept to 1/4096 rad and 1/8192 m: a tenth of a millimetre, and files a third the size.
 ROTATION_STEPS, POSITION_STEPS = 4096.0, 8192.0
 LIBRARY_VARIANTS = 4  # of each script ship; the corpus makes all
-# Propped up on the hands, these are measured as lying a second before (or after) their script says so.
-LIBRARY_LEFT_OUT = (
-    "lie_down_alone_01", "lie_down_alone_04", "get_out_of_bed_alone_01", "get_out_of_bed_alone_04",
-)  # fmt: skip
 # Falls that other bodies can play in the built-in rooms, by strategy.
 LIBRARY_FALLS = (
     "trip_forward", "trip_slow_forward", "faint_forward", "slip_backward", "push_backward", "slip_standing_backward",
@@ -174,25 +170,31 @@ def build(
         else:
             motions[item.id] = motion
     if pairs and not chosen:
-        motions |= scripted_pairs(mocap, body)
+        made, problems_of = scripted_pairs(mocap, body)
+        motions |= made
+        rejected |= problems_of
     if falls and not chosen:
         motions |= simulated_falls(body)
     write(folder, motions, rejected, clean=singles and pairs and falls and not chosen)
     return rejected
 
 
-def scripted_pairs(mocap: str | Path, body: BodyModel) -> dict[str, Interaction]:
-    """The scripted care pairs by id."""
+def scripted_pairs(mocap: str | Path, body: BodyModel) -> tuple[dict[str, Interaction], dict[str, list[str]]]:
+    """The scripted care pairs by id, and what is wrong with those that do not ship."""
     from synth.corpus.care import build_pairs
+    from synth.corpus.care.pairs import faults as faults_of
 
     made: dict[str, Interaction] = {}
+    rejected: dict[str, list[str]] = {}
     for motion in build_pairs(mocap=mocap, body=body, first=LIBRARY_VARIANTS):
         name = str(motion.meta.source["id"])
-        if name in LIBRARY_LEFT_OUT:
-            continue
-        made[name] = quantised(motion)
+        problems = faults_of(motion, body)
         print(f"{name:24s} {motion.seconds:5.1f} s  {motion.meta.quality}", file=sys.stderr, flush=True)
-    return made
+        if problems:
+            rejected[name] = problems
+        else:
+            made[name] = quantised(motion)
+    return made, rejected
 
 
 def simulated_falls(body: BodyModel) -> dict[str, Interaction]:

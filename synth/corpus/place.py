@@ -199,7 +199,7 @@ def _on_furniture(
         raise NoPlace(f"{room.name}: the motion needs a {stage.cls} ({' or '.join(classes)}); the room has {has}")
     sitter, pelvis, side = _sitter(motion, tracks, stage)
     if side[2]:  # who lies down does it where the head end is flat, if any is
-        pieces = [piece for piece in pieces if not evidence.raised_head(piece)] or pieces
+        pieces = [piece for piece in pieces if not piece.head_raised] or pieces
     others = [p for p in range(len(tracks.points)) if p != sitter]
     options: list[tuple[float, float, float, Array, Furniture]] = []
     for piece in pieces:

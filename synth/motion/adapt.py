@@ -85,6 +85,7 @@ def adapt(
     on = {(c.person, names.get(str(c.target["object"]), "")) for c in motion.meta.contacts if "object" in c.target}
     if motion.people > 1:
         terms += evidence.apart(new, evidence.held_spots(motion.meta.contacts))
+        terms += evidence.hands_out(new)
     terms += evidence.furniture(new, solids, on)
     terms += evidence.rolling(new, motion.props, motion.fps, times, on)
     like = torch.ones(motion.people, len(keep), 24)

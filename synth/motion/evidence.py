@@ -119,7 +119,7 @@ def lying(
         if bool((on > 0).any()):
             spot = "upper_back" if contact.part == "upper_back" else "lower_back"
             piece = pieces.get(str(contact.target.get("object")))
-            if spot == "upper_back" and piece is not None and raised_head(piece):
+            if spot == "upper_back" and piece is not None and piece.head_raised:
                 continue  # leans on what its solids hold up
             found.append((contact.person, spot, level, on))
     return found
@@ -138,17 +138,6 @@ def kneeling(proxies: Sequence[Proxies], contacts: Sequence[Contact], times: Arr
     skin, patch = skin_of(proxies, [(person, part) for person, part, _ in entries])
     level = torch.full((len(entries),), seat_level(None))
     return [Resting(skin, patch, level, torch.stack([entry[2] for entry in entries]), name="knee")]
-
-
-def raised_head(piece: Furniture) -> bool:
-    """Whether part of a bed's surface rises above the rest: its head section is up."""
-    if piece.cls != "bed" or piece.seat_height is None:
-        return False
-    top = piece.seat_height + 0.05 - piece.box.center[2]
-    return any(
-        item.center[2] + item.size[2] / 2 > top and min(item.size[:2]) > 0.08 and item.size[0] > 0.5
-        for item in piece.solids
-    )
 
 
 def on_edge(motion: Interaction, person: int, piece: Furniture, otherwise: int) -> int:

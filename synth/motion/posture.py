@@ -90,7 +90,9 @@ def measure_postures(joints: Array, furniture: Sequence[Furniture] = ()) -> Post
     level_legs = (np.abs(ankles[..., 2] - pelvis[:, None, 2]) < 0.25).all(1) & (thigh_tilt > np.radians(60)).all(1)
     low = (above < 0.30) & (chest_above < 0.38)
     lying = (tilt > LYING_TILT) & (low | (level_legs & (np.abs(chest[:, 2] - pelvis[:, 2]) < 0.2)))
-    lying |= rests & legs_up & (tilt > RECLINED_TILT) & (thigh_tilt > np.radians(50)).any(1)
+    # a bed's raised head carries a back; on a flat bed who leans back is propped on the hands, and sits
+    raised = np.array([False, *(item.head_raised for item in furniture)])[support + 1]
+    lying |= raised & legs_up & (tilt > RECLINED_TILT) & (thigh_tilt > np.radians(50)).any(1)
 
     knee_down = (knees[..., 2] < KNEE_DOWN) & (np.abs(shin[..., 2]) < 0.55 * _length(shin))
     heels_under = (_length((ankles - pelvis[:, None])[..., :2]) < _length((knees - pelvis[:, None])[..., :2])).any(1)

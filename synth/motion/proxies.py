@@ -397,6 +397,8 @@ def capsule_spheres(proxies: Sequence[Proxies], samples: int = 4) -> tuple[Point
     rows, radii, names = [], [], []
     for person, item in enumerate(proxies):
         for capsule in item.capsules:
+            if capsule.name == "bust":
+                continue  # beds give way to it, and who lies on the back has it above
             for share in np.linspace(0, 1, samples):
                 rows.append((person, capsule.joint, capsule.start + share * (capsule.end - capsule.start), np.zeros(3)))
                 radii.append(capsule.radius)
