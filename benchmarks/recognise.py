@@ -1,0 +1,213 @@
+"""Are the motions recognised? Contact sheets of a corpus, rendered in rooms and without labels, and their score.
+
+`python -m benchmarks.recognise make CORPUS --out FOLDER` draws `--n` motions a class, plays each in a built-in room
+that has a place for it and renders eight moments through the room's camera that sees it largest, cut to the people:
+sheets of rows without a word, and `key.json` with what they are.
+`python -m benchmarks.recognise score FOLDER ANSWERS.json` compares answers (row number -> class) with the key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from render.blender.session import RenderSettings, quiet
+from render.blender.stage import Stage
+from render.film import BodyTruth, Performance
+from render.look import draw_look
+from render.plan import ClipPlan, jitter
+from render.view import ENOUGH, best_view, share_in_view
+from synth.body import BodyModel, load_body
+from synth.corpus.build import write
+from synth.corpus.library import LibraryEntry, library
+from synth.corpus.look import pick
+from synth.corpus.retrieve import Generated, NothingFits, RetrievalGenerator
+from synth.corpus.sheet import row
+from synth.errors import BadOption
+from synth.files import read_json, write_json
+from synth.motion.fit import one_thread
+from synth.room import Room
+from synth.rooms import BUILTIN, load_room, room_meshes
+from synth.rotation import Array
+from synth.skeleton import forward_kinematics
+from synth.text import TextEncoder
+
+MOMENTS, FPS = 8, 10.0
+SIZE = (768, 576)
+ROWS = 15  # a sheet
+MARGIN = 0.18  # of the cut's size, around the people
+
+
+def play(item: LibraryEntry, rooms: Sequence[str], body: BodyModel, encoder: TextEncoder, seed: int) -> Any:
+    """The motion in the first of the rooms, in an order drawn, that has a place for it: (room, made) or None."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    for name in rng.permutation(np.array(rooms)):
+        generator = RetrievalGenerator(load_room(str(name)), body, encoder, [item])
+        if generator.lacks(item):
+            continue
+        try:
+            with one_thread():
+                sequence = np.random.SeedSequence([seed, 2])
+                return str(name), generator.generate(item.captions[0], sequence, max(item.seconds, 2.0), FPS)
+        except NothingFits:
+            continue
+    return None
+
+
+def strip(name: str, made: Generated, body: BodyModel, seed: int, scratch: Path, size: int) -> Image.Image:
+    """Eight rendered moments of a clip side by side, each cut to where the people of the clip are."""
+    room, motion = load_room(name), made.interaction
+    joints, _ = forward_kinematics(motion.rotations(), body.rest_joints(motion.betas)[:, None], motion.transl)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+    plans = [
+        ClipPlan("", 0, "", item.name, jitter(item.camera.scaled(*SIZE), room, rng), "day", seed)
+        for item in (room.cameras[index] for index in rng.permutation(len(room.cameras)))
+    ]
+    plan = nearest_view(plans, joints, motion.present, motion.fps, room)
+    look = draw_look(np.random.default_rng(np.random.SeedSequence([seed, 4])), motion.meta)
+    show = Performance(motion, joints, made.actions, look, {}, None, 0)
+    chosen = np.linspace(0, motion.frames - 1, MOMENTS).round().astype(int)
+    pictures, seen = [], []
+    with quiet():
+        stage = Stage(
+            room, room_meshes(room), body, look, motion.betas, "day", np.random.SeedSequence([seed, 5]), plan.camera,
+            RenderSettings(*SIZE, samples=4), scratch, motion.props,
+        )  # fmt: skip
+        for frame, (vertices, _) in enumerate(BodyTruth(body, show).frames()):
+            if frame in chosen:
+                stage.pose(vertices)
+                stage.move(frame)
+                pictures.append(stage.colour(frame))
+                seen.append(stage.labels()[0] > 0)
+    least = 0.6 * max(_extent(mask) for mask in seen)
+    cells = [
+        Image.fromarray(picture).crop(_cut(mask, least)).resize((size, size), Image.Resampling.LANCZOS)
+        for picture, mask in zip(pictures, seen, strict=True)
+    ]
+    picture = Image.new("RGB", (MOMENTS * size, size))
+    for index, cell in enumerate(cells):
+        picture.paste(cell, (index * size, 0))
+    return picture
+
+
+def nearest_view(plans: Sequence[ClipPlan], joints: Array, present: Array, fps: float, room: Room) -> ClipPlan:
+    """Of the plans whose camera sees enough, the one in which the people are largest; else the one that sees most."""
+    good = [plan for plan in plans if share_in_view(plan.camera, joints[present][::7], room) >= ENOUGH]
+    if not good:
+        return best_view(plans, joints, present, fps, room)
+    return max(
+        good, key=lambda plan: float(np.median(np.ptp(plan.camera.project(joints[present])[0][..., 1], axis=-1)))
+    )
+
+
+def _extent(mask: np.ndarray) -> float:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return float(max(np.ptp(rows), np.ptp(columns))) if len(rows) else 0.0
+
+
+def _cut(mask: np.ndarray, least: float) -> tuple[int, int, int, int]:
+    """A square about what is seen, `least` pixels or more, with a margin, inside the picture; all of it for nothing."""
+    height, width = mask.shape
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return (width - height) // 2, 0, (width + height) // 2, height
+    side = min((1 + 2 * MARGIN) * max(_extent(mask), least, 60.0), height)
+    x = np.clip((columns[0] + columns[-1] - side) / 2, 0, width - side)
+    y = np.clip((rows[0] + rows[-1] - side) / 2, 0, height - side)
+    return int(x), int(y), int(x + side), int(y + side)
+
+
+def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Sequence[str], only: Sequence[str]) -> None:
+    """Sheets and their key, in an order that says nothing."""
+    body, encoder = load_body(), TextEncoder()
+    out.mkdir(parents=True, exist_ok=True)
+    picked = [
+        (i, m) for i, m in pick(corpus, None, None, count, seed)
+        if m.meta.interaction_class and (not only or m.meta.interaction_class in only)
+    ]  # fmt: skip
+    order = np.random.default_rng(np.random.SeedSequence([seed, 0])).permutation(len(picked))
+    key: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="caresynth-") as scratch:
+        folder = Path(scratch) / "motions"
+        names = {f"m{number:04d}": picked[index] for number, index in enumerate(order, 1)}
+        write(folder, {name: motion for name, (_, motion) in names.items()}, (), clean=False)
+        entries = {item.id: item for item in library(folder)}
+        for number, (name, (identifier, motion)) in enumerate(names.items(), 1):
+            path = out / f"row_{number:03d}.png"
+            line = {"row": number, "id": identifier, "class": motion.meta.interaction_class, "room": None}
+            if not path.exists() or not (out / f"row_{number:03d}.json").exists():
+                played = play(entries[name], rooms, body, encoder, seed * 1000 + number)
+                if played is None:
+                    row(body, motion, "", size).save(path)
+                else:
+                    line["room"] = played[0]
+                    strip(*played, body, seed * 1000 + number, Path(scratch), size).save(path)
+                write_json(out / f"row_{number:03d}.json", line)
+                print(f"{number}/{len(order)} {identifier} in {line['room']}", flush=True)
+            key.append(read_json(out / f"row_{number:03d}.json"))
+    write_json(out / "key.json", key)
+    for first in range(0, len(key), ROWS):
+        sheet_of(out, [item["row"] for item in key[first : first + ROWS]], size).save(
+            out / f"sheet_{first // ROWS + 1:02d}.jpg", quality=88
+        )
+
+
+def sheet_of(out: Path, rows: Sequence[int], size: int) -> Image.Image:
+    """Rows under one another, each with its number and nothing else."""
+    picture = Image.new("RGB", (MOMENTS * size, len(rows) * (size + 4)), "white")
+    for place, number in enumerate(rows):
+        with Image.open(out / f"row_{number:03d}.png") as line:
+            picture.paste(line, (0, place * (size + 4)))
+        pen = ImageDraw.Draw(picture)
+        pen.rectangle((0, place * (size + 4), 44, place * (size + 4) + 24), fill="white")
+        pen.text((5, place * (size + 4) + 2), str(number), fill="black", font=ImageFont.load_default(size=18))
+    return picture
+
+
+def score(folder: Path, answers: Path) -> dict[str, Any]:
+    """Share of rows answered right, and what was taken for what."""
+    given = {int(row): str(name) for row, name in read_json(answers).items()}
+    key = [item for item in read_json(folder / "key.json") if item["row"] in given]
+    if not key:
+        raise BadOption("ANSWERS", str(answers), "an object of row numbers and classes")
+    wrong = Counter((item["class"], given[item["row"]]) for item in key if item["class"] != given[item["row"]])
+    right = sum(item["class"] == given[item["row"]] for item in key)
+    return {
+        "rows": len(key), "classes": len({item["class"] for item in key}), "right": right,
+        "share": round(right / len(key), 4),
+        "in_rooms": sum(item["room"] is not None for item in key),
+        "confused": [{"is": a, "taken for": b, "times": n} for (a, b), n in wrong.most_common()],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recognise", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("make")
+    making.add_argument("corpus", type=Path)
+    making.add_argument("--out", type=Path, required=True)
+    making.add_argument("--n", type=int, default=3, help="motions a class")
+    making.add_argument("--seed", type=int, default=0)
+    making.add_argument("--size", type=int, default=200, help="pixels a picture")
+    making.add_argument("--rooms", nargs="*", default=list(BUILTIN))
+    making.add_argument("--only", nargs="*", default=[], help="only these classes")
+    scoring = commands.add_parser("score")
+    scoring.add_argument("folder", type=Path)
+    scoring.add_argument("answers", type=Path)
+    options = parser.parse_args()
+    if options.command == "make":
+        make(options.corpus, options.out, options.n, options.seed, options.size, options.rooms, options.only)
+    else:
+        print(json.dumps(score(options.folder, options.answers), indent=1))
+
+
+if __name__ == "__main__":
+    main()
