@@ -46,6 +46,7 @@ class Hold:
     other_spot: str
     start: float
     end: float
+    flat: bool = False  # the hand lies on a trunk with straight fingers, which would reach into it bent
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class Actor:
     captured: Track | None = None  # where plants are seen, for a track that goes another way (`tracks.on_course`)
     stands: bool = True  # False: carried, so that feet are never planted
     swings: bool = True  # False: feet that are not planted go where the track takes them
+    still: bool = False  # True: the track is kept as it is, and others keep off it
+    even: float = 1.0  # how much even movement counts; less for who is captured in a hurry
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
         share = np.clip(
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
         )
-        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.9)
+        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.1 if hold.flat else 0.9)
         side, _, held = hold.other_spot.partition("_")
         if held == "hand":
             result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
@@ -254,7 +257,7 @@ def solve(
                 h.other,
                 h.other_spot,
                 evidence.window(times, h.start, h.end),
-                evidence.palm_turn(h.spot, h.other_spot),
+                0.2 if h.flat else evidence.palm_turn(h.spot, h.other_spot),
             )
             for h in script.holds
         ],
@@ -285,19 +288,22 @@ def solve(
         KeyPose(rotmats, back, sigma=0.18, name="posture"),
         JointLimits(),
         *evidence.above_floor(proxies),
-        Smoothness("acceleration", sigma=5.0),
+        Smoothness("acceleration", sigma=5.0, weight=torch.tensor([actor.even for actor in script.actors])),
     ]  # fmt: skip
     if script.balanced:
         soft.append(_balance(script, locks, frames))
     prior = Prior(
         rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2}
     )
-    solid: list[Term] = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
+    solid: list[Term] = [
+        *evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds if not h.flat])
+    ]
     users = {(s.person, s.furniture) for s in script.seats} | {(s.person, s.furniture) for s in script.lies}
     solid += evidence.furniture(proxies, script.furniture, users)
     users |= {(h.person, h.prop) for h in script.prop_holds}
     solid += evidence.rolling(proxies, script.props, FPS, times, users)
-    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=steps)
+    still = tuple(actor.still for actor in script.actors)
+    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior, still), steps=steps)
     pose = matrix_to_axis_angle(rotmats.numpy().astype(float)).astype(np.float32)
     motion = Interaction(
         fps=FPS,
