@@ -31,19 +31,20 @@ from synth.rotation import Array
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics
 
 DEEP = 0.24  # metres the hips sink from which on the hind knee comes to the floor
+SITS = 0.52  # metres that the hips of who sits on the floor are behind the foot ahead
 FLOOR_SIT = 0.105  # metres of the pelvis of who sits on the floor
 # how staff holds: pairs of a hand and a spot of the patient
 GRIPS: dict[str, tuple[tuple[str, str], ...]] = {
     "under_arms": (("right", "right_upper_arm_under"), ("left", "left_upper_arm_under")),
     "waist": (("right", "waist_right"), ("left", "waist_left")),
-    "back_and_arm": (("right", "upper_back"), ("left", "left_upper_arm_under")),
+    "back_and_arm": (("right", "upper_back"), ("left", "left_forearm_under")),
     "back_and_chest": (("right", "upper_back"), ("left", "chest")),
     "belt_and_arm": (("right", "lower_back"), ("left", "left_forearm_under")),
     "front_arms": (("right", "left_upper_arm_under"), ("left", "right_upper_arm_under")),
     "front_waist": (("right", "waist_left"), ("left", "waist_right")),
 }
 HOW = {
-    "under_arms": "under the arms", "waist": "by the waist", "back_and_arm": "round the back and under the arm",
+    "under_arms": "under the arms", "waist": "by the waist", "back_and_arm": "round the back and by the forearm",
     "back_and_chest": "round the chest", "belt_and_arm": "at the belt", "front_arms": "under both arms from the front",
     "front_waist": "by the waist from the front",
 }  # fmt: skip
@@ -134,10 +135,11 @@ def _patient(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames:
              front: [FootKey(at.event, *feet[front])]}  # fmt: skip
     half = 0.5 * (at.help + at.done)
     if variant.ends == "floor":
+        low = feet[front][0] - SITS
         body += [
-            BodyKey(half, x - 0.42, y, 0.5 * (z - variant.deep + FLOOR_SIT), 0.0, -0.3, spread=0.5),
-            BodyKey(at.done, x - 0.56, y, FLOOR_SIT, 0.0, -0.25, spread=0.4),
-            BodyKey(at.end, x - 0.56, y, FLOOR_SIT, 0.0, -0.2, spread=0.3),
+            BodyKey(half, 0.5 * (x - far + low), y, 0.5 * (z - variant.deep + FLOOR_SIT), 0.0, -0.3, spread=0.45),
+            BodyKey(at.done, low, y, FLOOR_SIT, 0.0, -0.25, spread=0.3),
+            BodyKey(at.end, low, y, FLOOR_SIT, 0.0, -0.15, spread=0.2),
         ]
         goal = (feet[front][0] - 0.02, feet[rear][1], feet[rear][2])
         middle = tuple(0.5 * (a + b) for a, b in zip(goal, feet[rear], strict=True))
@@ -196,9 +198,12 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
                          FootKey(max(grab, begin + 0.35), *step)]  # fmt: skip
     if variant.ends == "floor" and variant.where != "front":
         if variant.where == "behind":
-            kneel, foot = (feet[near][0] - 0.3, feet[near][1], 0.0), (x - 0.1, 0.31 * np.sign(feet[other][1] - y), 0.0)
+            kneel, foot = (
+                (feet[near][0] - 0.17, feet[near][1], 0.0),
+                (x - 0.02, 0.35 * np.sign(feet[other][1] - y), 0.0),
+            )
         else:
-            kneel, foot = (x - 0.55, y + 0.25, -1.0), (x - 0.08, y + 0.02, -0.9)
+            kneel, foot = (x - 0.38, y + 0.25, -1.0), (x + 0.06, y + 0.06, -0.9)
         back = tuple(0.5 * (a + b) for a, b in zip(feet[near], kneel, strict=True))
         moves[near] += [FootKey(at.help, *feet[near]), FootKey(at.help + 0.25, *back, lift=0.05),
                         FootKey(at.help + 0.5, *kneel, heel=0.3), FootKey(at.done - 0.2, *kneel, heel=TUCKED)]  # fmt: skip
@@ -324,7 +329,7 @@ BUILDERS = {"fall_caught_by_staff": catch}
 VARIANTS: dict[str, tuple[CatchVariant, ...]] = {
     "fall_caught_by_staff": (
         CatchVariant(strategy="from behind, lowered to the floor"),
-        CatchVariant(where="beside", grip="back_and_arm", ends="upright", tilts=0.4, far=0.12,
+        CatchVariant(where="beside", grip="back_and_arm", ends="upright", tilts=0.45, deep=0.16, far=0.18,
                      strategy="from the side, set upright"),
         CatchVariant(ends="upright", grip="waist", tilts=0.55, deep=0.15, mirror=True, strategy="from behind, held"),
         CatchVariant(where="front", way="forward", grip="front_arms", ends="knees", tilts=0.4, far=0.12,
@@ -335,7 +340,7 @@ VARIANTS: dict[str, tuple[CatchVariant, ...]] = {
         CatchVariant(grip="waist", tempo=1.2, mirror=True, deep=0.2, strategy="slides down slowly"),
         CatchVariant(where="beside", way="forward", grip="back_and_chest", ends="upright", tilts=0.6, deep=0.12,
                      far=0.12, mirror=True, strategy="trips, caught round the chest"),
-        CatchVariant(where="beside", grip="belt_and_arm", ends="upright", deep=0.32, tilts=-0.1, far=0.02, pause=0.9,
+        CatchVariant(where="beside", grip="belt_and_arm", ends="upright", deep=0.36, tilts=-0.1, far=0.02, pause=0.9,
                      tempo=1.1, strategy="knees buckle, long held"),
     ),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from synth.rotation import Array, axis_matrix, yaw_matrix
 from synth.skeleton import JOINT, forward_kinematics, upright
 
 BALL = 0.02  # metres of the joint of the toes above the floor
-TUCKED = 1.1  # radians the heel is up over the toes of who kneels
+TUCKED = 1.0  # radians the heel is up over the toes of who kneels
 KNEE = 0.055  # metres of the knee's joint above the floor it rests on
 
 
@@ -98,7 +98,7 @@ def standing_on(track: Track, feet: Mapping[str, Mapping[str, Array]], rest: Arr
         rotmats[:, hip] = np.swapaxes(world[:, 0], -1, -2) @ upper
         rotmats[:, knee] = np.swapaxes(upper, -1, -2) @ lower
         rotmats[:, ankle] = np.swapaxes(lower, -1, -2) @ foot
-        rotmats[:, toes] = axis_matrix("x", -0.8 * at["heel"])
+        rotmats[:, toes] = axis_matrix("x", -np.clip(at["heel"], 0.0, 1.0))
     return Track(track.pelvis, rotmats)
 
 

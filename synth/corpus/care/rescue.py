@@ -36,13 +36,14 @@ POSES: dict[str, tuple[str, tuple[float, ...]]] = {
     "back": ("lie_down", (5.6, 5.7, 5.75)),
     "knees_up": ("lie_down_bk", (6.3, 6.45, 6.6)),
     "belly": ("get_up_face_down", (0.3, 0.12, 0.2)),
-    "elbow": ("lie_down_dg", (2.5, 2.3, 2.25)),
+    "elbow": ("lie_down_dg", (2.28, 2.25, 2.24)),
     "sitting": ("lie_down", (3.25, 3.2, 3.15)),
     "sits_up": ("lie_down", (5.6, 5.6, 3.3)),
 }
 # how the staff comes: from which second of the captured haste on, how much slower
-COMES: dict[str, tuple[float, float]] = {"runs": (0.45, 1.0), "hurries": (0.95, 1.05)}
-HASTE = 0.16  # radians that who is in a hurry leans forward
+COMES: dict[str, tuple[float, float]] = {"runs": (0.45, 1.05), "hurries": (0.95, 1.05)}
+HASTE = 0.2  # radians that who is in a hurry leans forward
+ELBOWS = 0.8  # radians that the elbows are bent more
 FACE_UP = ("back", "knees_up", "sits_up")
 
 
@@ -112,6 +113,9 @@ def _run(cast: Cast, variant: RescueVariant) -> Track:
     lean = np.interp(np.arange(count), [0, fast.frames, count], [HASTE, HASTE, 0.0])
     for name in ("spine1", "spine2"):
         rotmats[:, JOINT[name]] = axis_matrix("x", 0.5 * lean) @ rotmats[:, JOINT[name]]
+    for side, sign in (("left", 1.0), ("right", -1.0)):  # and carries the arms bent
+        elbow = JOINT[f"{side}_elbow"]
+        rotmats[:, elbow] = rotmats[:, elbow] @ axis_matrix("y", -sign * ELBOWS / HASTE * lean)
     return stretch(Track(whole.pelvis, rotmats), round(count * slower * variant.tempo))
 
 
@@ -272,13 +276,13 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
 BUILDERS = {"staff_rushes_to_fallen_patient": rush}
 VARIANTS: dict[str, tuple[RescueVariant, ...]] = {
     "staff_rushes_to_fallen_patient": (
-        RescueVariant(touch=(("right", "chest"), ("left", "left_upper_arm_outer")), at=0.38,
+        RescueVariant(touch=(("right", "chest"),), at=0.38,
                       strategy="kneels, hand on the chest"),
         RescueVariant(pose="belly", knee="both", touch=(("right", "upper_back"), ("left", "lower_back")), away=0.48,
                       strategy="face down, both knees"),
-        RescueVariant(pose="knees_up", act="calls", mirror=True, strategy="calls for help"),
-        RescueVariant(pose="elbow", knee="left", touch=(("right", "upper_back"),), at=0.15, act="speaks",
-                      strategy="propped on an elbow"),
+        RescueVariant(pose="knees_up", act="calls", mirror=True, away=0.68, at=0.4, strategy="calls for help"),
+        RescueVariant(pose="elbow", knee="left", touch=(("right", "left_upper_arm_outer"),), at=0.25, away=0.64,
+                      act="speaks", strategy="propped on an elbow"),
         RescueVariant(pose="sitting", comes="hurries", touch=(("right", "upper_back"),), at=0.0, away=0.62,
                       bends=0.45, act="speaks", strategy="sits on the floor"),
         RescueVariant(knee="both", touch=(("left", "chest"),), bends=1.1, mirror=True, at=0.4, away=0.5,
