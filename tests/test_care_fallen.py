@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,8 @@ def cast(body, source):
 
 @pytest.mark.parametrize("name", [RUSH, CATCH])
 def test_a_class_is_told_in_eight_ways_and_six_sentences(name: str) -> None:
-    assert name in INTERACTIONS and name in SCRIPTS
+    assert name in INTERACTIONS
+    assert name in SCRIPTS
     assert len(set(VARIANTS[name])) == len(VARIANTS[name]) >= 8
     assert len({variant.strategy for variant in VARIANTS[name]}) == len(VARIANTS[name])
     assert len(set(CAPTIONS[name])) >= 6
@@ -63,12 +65,15 @@ def test_every_variant_before_it_is_solved(name: str, cast: Cast) -> None:
         script = script_of(name, variant, cast, np.random.default_rng([3, index]))
         assert 4.0 <= script.seconds <= 12.0
         assert script.roles == ("patient", "staff")
-        assert script.core is not None and 0 <= script.core[0] < script.core[1] <= script.seconds
-        assert all(hold.person == STAFF and hold.other == PATIENT for hold in script.holds) and script.holds
+        assert script.core is not None
+        assert 0 <= script.core[0] < script.core[1] <= script.seconds
+        assert script.holds
+        assert all((hold.person, hold.other) == (STAFF, PATIENT) for hold in script.holds)
         for person in (PATIENT, STAFF):
             mine = [action for action in script.actions if action.person == person]
-            assert mine[0].start == 0.0 and mine[-1].end == pytest.approx(script.seconds)
-            assert all(a.end == b.start and a.end > a.start for a, b in zip(mine, mine[1:], strict=False))
+            assert mine[0].start == 0.0
+            assert mine[-1].end == pytest.approx(script.seconds)
+            assert all(a.start < a.end == b.start for a, b in itertools.pairwise(mine))
         for sentence in told(CAPTIONS[name], script.facts, "female", np.random.default_rng(1)):
             assert "{" not in sentence
         seen.append(np.concatenate([actor.track.pelvis[:60].ravel() for actor in script.actors]))
@@ -118,4 +123,5 @@ def test_keyed_legs_reach_their_feet(body) -> None:
     np.testing.assert_allclose(joints[-1, JOINT["right_knee"], 2], keyed.KNEE, atol=0.03)
     np.testing.assert_allclose(joints[-1, JOINT["right_knee"], :2], knee, atol=0.05)
     bend = matrix_to_axis_angle(track.rotmats[:, JOINT["left_knee"]])
-    assert (bend[:, 0] > 0).all() and np.abs(bend[:, 1:]).max() < 0.2  # knees are hinges
+    assert (bend[:, 0] > 0).all()
+    assert np.abs(bend[:, 1:]).max() < 0.2  # knees are hinges

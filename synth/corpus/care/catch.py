@@ -20,6 +20,7 @@ from synth.corpus.care.keyed import (
     ahead,
     keyed_track,
     knee_of,
+    midway,
     over_knee,
     standing_on,
 )
@@ -52,9 +53,12 @@ HOW = {
 
 @dataclass(frozen=True)
 class CatchVariant(Variant):
-    """where: of the staff: "behind", "beside", "front"; way: the patient goes "back" or "forward"; ends: "floor",
-    "upright" or "knees"; deep: metres the hips sink before they are caught; tilts: radians the trunk falls, far: metres the hips go
-    with it; walks: seconds of walking that are seen; pause: seconds held before anything else happens."""
+    """How the balance is lost and who catches it.
+
+    where: of the staff: "behind", "beside", "front"; way: the patient goes "back" or "forward"; ends: "floor",
+    "upright" or "knees"; deep: metres the hips sink before they are caught; tilts: radians the trunk falls; far: metres
+    the hips go with it; walks: seconds of walking that are seen; pause: seconds held before anything else happens.
+    """
 
     grip: str = "under_arms"
     where: str = "behind"
@@ -138,11 +142,11 @@ def _patient(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames:
         low = feet[front][0] - SITS
         body += [
             BodyKey(half, 0.5 * (x - far + low), y, 0.5 * (z - variant.deep + FLOOR_SIT), 0.0, -0.3, spread=0.45),
-            BodyKey(at.done, low, y, FLOOR_SIT, 0.0, -0.25, spread=0.3),
-            BodyKey(at.end, low, y, FLOOR_SIT, 0.0, -0.15, spread=0.2),
+            BodyKey(at.done, low, y, FLOOR_SIT, 0.0, -0.15, spread=0.3),
+            BodyKey(at.end, low, y, FLOOR_SIT, 0.0, -0.1, spread=0.2),
         ]
         goal = (feet[front][0] - 0.02, feet[rear][1], feet[rear][2])
-        middle = tuple(0.5 * (a + b) for a, b in zip(goal, feet[rear], strict=True))
+        middle = midway(goal, feet[rear])
         steps[rear] += [FootKey(at.help + 0.1, *feet[rear], heel=0.45), FootKey(half - 0.1, *middle, lift=0.04),
                         FootKey(half + 0.4, *goal)]  # fmt: skip
     elif variant.ends == "knees":
@@ -189,7 +193,7 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
         caught = BodyKey(at.low, x - 0.04, y, z - 0.1, 0.0, 0.22, reach=0.9)
     body = [BodyKey(start, x, y, z, heading, 0.08), caught]
     grab = at.grab + 0.05
-    middle = tuple(0.5 * (a + b) for a, b in zip(feet[other], step, strict=True))
+    middle = midway(feet[other], step)
     moves = {near: [FootKey(start, *feet[near])],
              other: [FootKey(start, *feet[other])]}  # fmt: skip
     if step != feet[other]:
@@ -204,11 +208,15 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
             )
         else:
             kneel, foot = (x - 0.38, y + 0.25, -1.0), (x + 0.06, y + 0.06, -0.9)
-        back = tuple(0.5 * (a + b) for a, b in zip(feet[near], kneel, strict=True))
-        moves[near] += [FootKey(at.help, *feet[near]), FootKey(at.help + 0.25, *back, lift=0.05),
-                        FootKey(at.help + 0.5, *kneel, heel=0.3), FootKey(at.done - 0.2, *kneel, heel=TUCKED)]  # fmt: skip
+        back = midway(feet[near], kneel)
+        moves[near] += [
+            FootKey(at.help, *feet[near]),
+            FootKey(at.help + 0.25, *back, lift=0.05),
+            FootKey(at.help + 0.5, *kneel, heel=0.3),
+            FootKey(at.done - 0.2, *kneel, heel=TUCKED),
+        ]
         last = moves[other][-1]
-        between = (0.5 * (last.x + foot[0]), 0.5 * (last.y + foot[1]), 0.5 * (last.yaw + foot[2]))
+        between = midway((last.x, last.y, last.yaw), foot)
         moves[other] += [FootKey(at.help + 0.55, last.x, last.y, last.yaw), FootKey(at.help + 0.8, *between, lift=0.05),
                          FootKey(at.help + 1.05, *foot)]  # fmt: skip
         knee = knee_of(FootKey(0.0, *kneel, heel=TUCKED), rest)
@@ -271,7 +279,8 @@ def catch(cast: Cast, variant: CatchVariant, rng: np.random.Generator) -> Script
         seats=seats,
         kneels=kneels,
         looks=((STAFF, 0.9),),
-        facts={"grip": variant.grip, "strategy": variant.strategy, "how": HOW[variant.grip], "ends": ENDS[variant.ends]},
+        facts={"grip": variant.grip, "strategy": variant.strategy, "how": HOW[variant.grip],
+               "ends": ENDS[variant.ends]},
         actions=actions,
         core=(round(max(0.0, event - 0.6), 3), round(min(seconds, done + 0.4), 3)),
         datasets=("cmu", "reactidle"),
@@ -334,10 +343,10 @@ VARIANTS: dict[str, tuple[CatchVariant, ...]] = {
         CatchVariant(ends="upright", grip="waist", tilts=0.55, deep=0.15, mirror=True, strategy="from behind, held"),
         CatchVariant(where="front", way="forward", grip="front_arms", ends="knees", tilts=0.4, far=0.12,
                      strategy="from the front, down on the knees"),
-        CatchVariant(where="beside", grip="back_and_arm", strategy="from the side, lowered to the floor"),
+        CatchVariant(where="beside", grip="back_and_chest", strategy="from the side, lowered to the floor"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="upright", tilts=0.55, deep=0.14, far=0.12,
                      strategy="trips into the arms"),
-        CatchVariant(grip="waist", tempo=1.2, mirror=True, deep=0.2, strategy="slides down slowly"),
+        CatchVariant(tempo=1.22, mirror=True, tilts=0.25, far=0.16, pause=0.3, strategy="sinks slowly"),
         CatchVariant(where="beside", way="forward", grip="back_and_chest", ends="upright", tilts=0.6, deep=0.12,
                      far=0.12, mirror=True, strategy="trips, caught round the chest"),
         CatchVariant(where="beside", grip="belt_and_arm", ends="upright", deep=0.36, tilts=-0.1, far=0.02, pause=0.9,

@@ -17,7 +17,7 @@ from synth.rotation import Array, axis_matrix, yaw_matrix
 from synth.skeleton import JOINT, forward_kinematics, upright
 
 BALL = 0.02  # metres of the joint of the toes above the floor
-TUCKED = 1.0  # radians the heel is up over the toes of who kneels
+TUCKED = 0.9  # radians the heel is up over the toes of who kneels
 KNEE = 0.055  # metres of the knee's joint above the floor it rests on
 
 
@@ -133,6 +133,11 @@ def ahead(place: Sequence[float], forward: float, left: float = 0.0, turn: float
     x, y, yaw = place
     c, s = np.cos(yaw), np.sin(yaw)
     return float(x + c * forward - s * left), float(y + s * forward + c * left), float(yaw + turn)
+
+
+def midway(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    """The place (x, y, yaw) in the middle of two."""
+    return 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1]), 0.5 * (a[2] + b[2])
 
 
 def knee_of(foot: FootKey, rest: Array) -> Array:

@@ -21,6 +21,7 @@ from synth.corpus.care.keyed import (
     ahead,
     keyed_track,
     knee_of,
+    midway,
     over_knee,
     standing_on,
 )
@@ -49,11 +50,13 @@ FACE_UP = ("back", "knees_up", "sits_up")
 
 @dataclass(frozen=True)
 class RescueVariant(Variant):
-    """pose: one of POSES; comes: one of COMES; knee: "left", "right", "both" or "" (squats); at: metres from the
-    patient's pelvis towards the head where the staff kneels; away: metres beside the body's middle line; askew: radians
-    the staff comes from the feet's side; touch: (hand, spot) pairs; bends: radians over the patient; act: "" or "calls",
-    "breath", "sits_up"; sees: seconds the staff stands startled before running;
-    head: it kneels behind the patient's head, `away` from it."""
+    """How the staff finds the patient and what it does.
+
+    pose: one of POSES; comes: one of COMES; knee: "left", "right", "both" or "" (squats); at: metres from the patient's
+    pelvis towards the head where the staff kneels; away: metres beside the body's middle line; head: it kneels behind
+    the patient's head instead; askew: radians it comes from the feet's side; touch: (hand, spot) pairs; bends: radians
+    over the patient; act: "", "calls", "speaks" or "sits_up"; stays: seconds bent over.
+    """
 
     grip: str = "shoulder"
     pose: str = "back"
@@ -65,7 +68,6 @@ class RescueVariant(Variant):
     touch: tuple[tuple[str, str], ...] = (("right", "left_upper_arm_outer"),)
     bends: float = 0.8
     act: str = ""
-    sees: float = 0.0
     head: bool = False
     stays: float = 4.0
     strategy: str = ""
@@ -153,7 +155,7 @@ def _coming_down(
         second = [FootKey(halt + 0.45 * tempo, *goal)]
     begin = halt + 0.02
     start = feet[other]
-    middle = tuple(0.5 * (a + b) for a, b in zip(start, goal, strict=True))
+    middle = midway(start, goal)
     steps = [FootKey(begin, *start), FootKey(0.5 * (begin + second[0].time), *middle, heel=0.2, lift=0.06), *second]
     stays = [FootKey(begin, *own), FootKey(halt + 0.35 * tempo, *own, heel=0.25), toes]
     if not variant.knee:
@@ -167,7 +169,7 @@ def _coming_down(
     else:
         x, y, _ = ahead(place, -0.22)
         z = 0.40
-    here = run.pelvis[-1]
+    here = run.pelvis[-1].tolist()
     facing = float(facing_yaw(run.rotmats[-1, 0]))
     mid = (0.45 * here[0] + 0.55 * x, 0.45 * here[1] + 0.55 * y, 0.5 * here[2] + 0.5 * z)
     lean = variant.bends
@@ -215,9 +217,6 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
     if variant.head:
         place = (-away - 0.42, at - variant.at, 0.0)
     run = _run(cast, variant)
-    waits = round(variant.sees * FPS)
-    run = Track(np.concatenate([hold(run, 0, waits).pelvis, run.pelvis]),
-                np.concatenate([hold(run, 0, waits).rotmats, run.rotmats])) if waits else run  # fmt: skip
     seconds = run.frames / FPS + 1.75 * tempo + variant.stays * float(rng.uniform(0.95, 1.1))
     frames = round(seconds * FPS)
     seconds = frames / FPS
@@ -255,12 +254,18 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
         actions.append(ActionSegment(PATIENT, 0.0, seconds, "fallen"))
         if variant.pose in FACE_UP:
             seats = (Seat(PATIENT, "floor", 0.0, seconds),)
+    phases = (
+        Phase("approach", 0.0, halt), Phase("lower", halt, down), Phase("reach", down, bent),
+        Phase("support", bent, seconds),
+    )  # fmt: skip
     return Script(
         name="staff_rushes_to_fallen_patient",
         seconds=seconds,
-        phases=(Phase("approach", 0.0, halt), Phase("lower", halt, down), Phase("reach", down, bent),
-                Phase("support", bent, seconds)),
-        actors=(Actor(cast.betas[PATIENT], patient, stands=False, still=True), Actor(cast.betas[STAFF], staff, even=0.15)),
+        phases=phases,
+        actors=(
+            Actor(cast.betas[PATIENT], patient, stands=False, still=True),
+            Actor(cast.betas[STAFF], staff, even=0.15),
+        ),
         holds=holds,
         seats=seats,
         lies=lies,
@@ -269,7 +274,7 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
         facts={"grip": variant.grip, "strategy": variant.strategy},
         actions=tuple(sorted(actions, key=lambda item: (item.person, item.start))),
         core=(round(max(0.0, halt - 1.2), 3), round(min(seconds, bent + 1.5), 3)),
-        datasets=("cmu", "hdm05", "reactidle"),
+        datasets=("cmu", "deepmimic" if variant.pose == "belly" else "hdm05", "reactidle"),
     )  # fmt: skip
 
 
@@ -281,7 +286,7 @@ VARIANTS: dict[str, tuple[RescueVariant, ...]] = {
         RescueVariant(pose="belly", knee="both", touch=(("right", "upper_back"), ("left", "lower_back")), away=0.48,
                       strategy="face down, both knees"),
         RescueVariant(pose="knees_up", act="calls", mirror=True, away=0.68, at=0.4, strategy="calls for help"),
-        RescueVariant(pose="elbow", knee="left", touch=(("right", "left_upper_arm_outer"),), at=0.25, away=0.64,
+        RescueVariant(pose="elbow", knee="left", touch=(("right", "chest"),), at=0.28, away=0.62,
                       act="speaks", strategy="propped on an elbow"),
         RescueVariant(pose="sitting", comes="hurries", touch=(("right", "upper_back"),), at=0.0, away=0.62,
                       bends=0.45, act="speaks", strategy="sits on the floor"),
@@ -294,8 +299,8 @@ VARIANTS: dict[str, tuple[RescueVariant, ...]] = {
                       strategy="squats and speaks"),
         RescueVariant(pose="sits_up", act="sits_up", stays=5.0, touch=(("right", "upper_back"),),
                       strategy="helps to sit up"),
-        RescueVariant(pose="belly", comes="hurries", knee="left", act="calls", sees=0.6,
-                      touch=(("right", "upper_back"),), mirror=True, strategy="startled, calls"),
+        RescueVariant(pose="belly", comes="hurries", knee="left", act="calls",
+                      touch=(("right", "upper_back"),), mirror=True, strategy="face down, calls"),
     ),
 }  # fmt: skip
 CAPTIONS: dict[str, tuple[str, ...]] = {
