@@ -207,7 +207,7 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
                 (x - 0.02, 0.35 * np.sign(feet[other][1] - y), 0.0),
             )
         else:
-            kneel, foot = (x - 0.38, y + 0.25, -1.0), (x + 0.06, y + 0.06, -0.9)
+            kneel, foot = (x - 0.42, y + 0.32, -1.0), (x + 0.06, y + 0.06, -0.9)
         back = midway(feet[near], kneel)
         moves[near] += [
             FootKey(at.help, *feet[near]),
@@ -346,7 +346,7 @@ VARIANTS: dict[str, tuple[CatchVariant, ...]] = {
         CatchVariant(where="beside", grip="back_and_chest", strategy="from the side, lowered to the floor"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="upright", tilts=0.55, deep=0.14, far=0.12,
                      strategy="trips into the arms"),
-        CatchVariant(tempo=1.22, mirror=True, tilts=0.25, far=0.16, pause=0.3, strategy="sinks slowly"),
+        CatchVariant(tempo=1.22, mirror=True, tilts=0.25, far=0.16, pause=0.1, strategy="sinks slowly"),
         CatchVariant(where="beside", way="forward", grip="back_and_chest", ends="upright", tilts=0.6, deep=0.12,
                      far=0.12, mirror=True, strategy="trips, caught round the chest"),
         CatchVariant(where="beside", grip="belt_and_arm", ends="upright", deep=0.36, tilts=-0.1, far=0.02, pause=0.9,

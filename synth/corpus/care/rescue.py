@@ -169,7 +169,8 @@ def _coming_down(
     else:
         x, y, _ = ahead(place, -0.22)
         z = 0.40
-    here = run.pelvis[-1].tolist()
+    hips = run.pelvis[-1]
+    here = (float(hips[0]), float(hips[1]), float(hips[2]))
     facing = float(facing_yaw(run.rotmats[-1, 0]))
     mid = (0.45 * here[0] + 0.55 * x, 0.45 * here[1] + 0.55 * y, 0.5 * here[2] + 0.5 * z)
     lean = variant.bends
