@@ -284,7 +284,7 @@ VARIANTS: dict[str, tuple[RescueVariant, ...]] = {
     "staff_rushes_to_fallen_patient": (
         RescueVariant(touch=(("right", "chest"),), at=0.38,
                       strategy="kneels, hand on the chest"),
-        RescueVariant(pose="belly", knee="both", touch=(("right", "upper_back"), ("left", "lower_back")), away=0.48,
+        RescueVariant(pose="belly", knee="both", touch=(("right", "upper_back"),), away=0.48,
                       strategy="face down, both knees"),
         RescueVariant(pose="knees_up", act="calls", mirror=True, away=0.68, at=0.4, strategy="calls for help"),
         RescueVariant(pose="elbow", knee="left", touch=(("right", "chest"),), at=0.28, away=0.62,

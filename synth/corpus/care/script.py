@@ -209,7 +209,7 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
         share = np.clip(
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
         )
-        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=-0.15 if hold.flat else 0.9)
+        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=-0.25 if hold.flat else 0.9)
         side, _, held = hold.other_spot.partition("_")
         if held == "hand":
             result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
