@@ -282,12 +282,12 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
 BUILDERS = {"staff_rushes_to_fallen_patient": rush}
 VARIANTS: dict[str, tuple[RescueVariant, ...]] = {
     "staff_rushes_to_fallen_patient": (
-        RescueVariant(touch=(("right", "chest"),), at=0.38,
+        RescueVariant(touch=(("right", "chest"),), at=0.4, away=0.56, bends=1.05,
                       strategy="kneels, hand on the chest"),
-        RescueVariant(pose="belly", knee="both", touch=(("right", "upper_back"),), away=0.48,
+        RescueVariant(pose="belly", knee="both", touch=(("right", "upper_back"),), away=0.48, at=0.38, bends=1.05,
                       strategy="face down, both knees"),
         RescueVariant(pose="knees_up", act="calls", mirror=True, away=0.68, at=0.4, strategy="calls for help"),
-        RescueVariant(pose="elbow", knee="left", touch=(("right", "chest"),), at=0.28, away=0.62,
+        RescueVariant(pose="elbow", knee="left", touch=(("right", "chest"),), at=0.28, away=0.6, bends=1.0,
                       act="speaks", strategy="propped on an elbow"),
         RescueVariant(pose="sitting", comes="hurries", touch=(("right", "upper_back"),), at=0.0, away=0.62,
                       bends=0.45, act="speaks", strategy="sits on the floor"),
