@@ -37,7 +37,8 @@ class Fault:
     grave: bool
 
 
-FALLS = tuple(name for name in INTERACTIONS if name.startswith("fall_") or name == "slip_to_floor")
+CAUGHT = "fall_caught_by_staff"  # begins like a fall, and need not end on the floor
+FALLS = tuple(name for name in INTERACTIONS if (name.startswith("fall_") and name != CAUGHT) or name == "slip_to_floor")
 # For each class: who, and what their labels must contain, in this order; "a|b" means either.
 # Falls and the way they end are for classes that are falls.
 _LOW = "sitting|lying|fallen|kneeling|squatting|other"
@@ -60,6 +61,12 @@ SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "pick_up_from_floor": (("any", ("other|squat_down|kneel_down|standing",)),),
     "kneel_down_alone": (("any", ("kneel_down|kneeling",)),),
     "crawl_alone": (("any", ("crawl",)),),
+    "staff_rushes_to_fallen_patient": (
+        ("patient", ("fallen|lying|sitting",)),
+        ("staff", ("walk", "kneel_down|squat_down|other|standing")),
+    ),
+    # who is caught goes down under control, or is set upright before any way down has ended
+    CAUGHT: (("patient", ("walk|standing", "sit_down|kneel_down|squat_down|lie_down|fall|other|standing")),),
     **dict.fromkeys(FALLS, (("any", ("fall", "fallen")),)),
 }
 
@@ -86,7 +93,7 @@ def _content(motion: Interaction, actions: Actions, whole: bool) -> list[Fault]:
             shown = "; ".join(" ".join(actions.order(p)) for p in people) or "nobody of this role"
             found.append(Fault(f"{name}: the {role if role != 'any' else 'person'} should {' then '.join(steps)}, "
                                f"but shows: {shown}", True))  # fmt: skip
-    if name not in FALLS and any(s.label == "fall" for s in actions.segments):
+    if name not in (*FALLS, CAUGHT) and any(s.label == "fall" for s in actions.segments):
         found.append(Fault(f"{name or 'the motion'}: somebody falls", True))
     return found
 

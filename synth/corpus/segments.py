@@ -63,6 +63,9 @@ SEGMENTS: dict[str, Piece] = {
     "idle_fidget": Piece("reactidle/007_genuine.bvh", 1.0, 10.0),
     "idle_hands": Piece("reactidle/008_genuine.bvh", 0.0, 9.0),
     "idle_chin": Piece("reactidle/002_genuine.bvh", 38.0, 47.0),
+    # In a hurry.
+    "run_stop": Piece("cmu/amc/16_57.amc"),
+    "walk_fast": Piece("cmu/amc/16_21.amc"),
     # Arms that tell something.
     "gesture_both": Piece("cmu/amc/14_24.amc", 16.5, 22.0),
     "gesture_open": Piece("cmu/amc/14_24.amc", 0.5, 6.0),

@@ -312,7 +312,7 @@ class _Measure:
         chosen &= (y > hip[1] + 0.5 * (knee[1] - hip[1])) & (y < self.rest[JOINT["spine1"], 1])
         return self._patch(np.flatnonzero(chosen), weights, count)
 
-    def knee(self, side: str, weights: Array, count: int = 30) -> Patch:
+    def knee(self, side: str, weights: Array, count: int = 60) -> Patch:
         """What somebody kneels on: the front of the knee, down to the upper shin."""
         near = np.linalg.norm(self.skin - self.rest[JOINT[f"{side}_knee"]], axis=1) < 0.16
         mine = weights[:, [JOINT[f"{side}_hip"], JOINT[f"{side}_knee"]]].sum(1) > 0.9

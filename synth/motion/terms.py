@@ -438,12 +438,15 @@ class Smoothness:
     order: str = "acceleration"
     sigma: float = 6.0
     name: str = "smoothness"
+    weight: Tensor | None = None
 
     def residual(self, state: State) -> Tensor:
         times = {"velocity": 1, "acceleration": 2, "jerk": 3}.get(self.order)
         if times is None:
             raise BadOption("Smoothness.order", self.order, "velocity, acceleration or jerk")
         change = torch.diff(state.joints, n=times, dim=1) * state.fps**times
+        if self.weight is not None:
+            change = change * self.weight.sqrt()[:, None, None, None]
         return change / self.sigma
 
 

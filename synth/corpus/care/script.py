@@ -24,8 +24,6 @@ from synth.rotation import Array, axis_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT
 
 FPS = 20.0
-# Radians that fingers bend around what they hold, where that is not a limb: rounder and they start out inside it.
-_BENDS = {"hand": 0.25, "hand_top": 0.35, "upper": 0.2, "lower": 0.2, "waist": 0.25, "chest": 0.2}
 PATIENT, STAFF = 0, 1
 
 
@@ -48,6 +46,7 @@ class Hold:
     other_spot: str
     start: float
     end: float
+    flat: bool = False  # the hand lies on a trunk with straight fingers, which would reach into it bent
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,8 @@ class Actor:
     captured: Track | None = None  # where plants are seen, for a track that goes another way (`tracks.on_course`)
     stands: bool = True  # False: carried, so that feet are never planted
     swings: bool = True  # False: feet that are not planted go where the track takes them
+    still: bool = False  # True: the track is kept as it is, and others keep off it
+    even: float = 1.0  # how much even movement counts; less for who is captured in a hurry
 
 
 @dataclass(frozen=True)
@@ -209,13 +210,22 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
         )
         side, _, held = hold.other_spot.partition("_")
-        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=_BENDS.get(held or side, 0.75))
+        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=_bend(hold))
         if held == "hand":
             result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
             result[hold.other] = _hand(result[hold.other], side, share, bend=0.2, turn=0.7)
         elif held == "forearm_under":
             result[hold.other] = _hand(result[hold.other], side, share, turn=0.1)
     return result
+
+
+def _bend(hold: Hold) -> float:
+    """Radians that fingers bend around what they hold: rounder and they start out inside it, where it is no limb."""
+    if hold.flat:
+        return -0.25
+    if any(word in hold.other_spot for word in ("back", "chest", "waist", "head", "shoulder")):
+        return 0.2
+    return 0.3 if "_hand" in hold.other_spot else 0.75
 
 
 def _hand(track: Track, side: str, share: Array, bend: float = 0.0, turn: float = 0.0) -> Track:
@@ -256,7 +266,7 @@ def solve(
                 h.other,
                 h.other_spot,
                 evidence.window(times, h.start, h.end),
-                evidence.palm_turn(h.spot, h.other_spot),
+                0.2 if h.flat else evidence.palm_turn(h.spot, h.other_spot),
             )
             for h in script.holds
         ],
@@ -287,20 +297,23 @@ def solve(
         KeyPose(rotmats, back, sigma=0.18, name="posture"),
         JointLimits(),
         *evidence.above_floor(proxies),
-        Smoothness("acceleration", sigma=5.0),
+        Smoothness("acceleration", sigma=5.0, weight=torch.tensor([actor.even for actor in script.actors])),
     ]  # fmt: skip
     if script.balanced:
         soft.append(_balance(script, locks, frames))
     prior = Prior(
         rotation=0.5, translation=0.15, seconds=0.45, joints={JOINT["left_hand"]: 0.2, JOINT["right_hand"]: 0.2}
     )
-    solid: list[Term] = [*evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds])]
-    solid += evidence.hands_out(proxies)
+    solid: list[Term] = [
+        *evidence.apart(proxies, [(h.person, h.spot, h.other, h.other_spot) for h in script.holds if not h.flat]),
+        *evidence.hands_out(proxies),
+    ]
     users = {(s.person, s.furniture) for s in script.seats} | {(s.person, s.furniture) for s in script.lies}
     solid += evidence.furniture(proxies, script.furniture, users)
     users |= {(h.person, h.prop) for h in script.prop_holds}
     solid += evidence.rolling(proxies, script.props, FPS, times, users)
-    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior), steps=steps)
+    still = tuple(actor.still for actor in script.actors)
+    transl, rotmats, report = fit(Problem(rest, transl, rotmats, FPS, [*soft, *solid], prior, still), steps=steps)
     pose = matrix_to_axis_angle(rotmats.numpy().astype(float)).astype(np.float32)
     motion = Interaction(
         fps=FPS,
