@@ -60,6 +60,9 @@ SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "pick_up_from_floor": (("any", ("other|squat_down|kneel_down|standing",)),),
     "kneel_down_alone": (("any", ("kneel_down|kneeling",)),),
     "crawl_alone": (("any", ("crawl",)),),
+    "talk_standing": (("patient", ("standing",)), ("staff", ("standing",))),
+    "talk_at_bedside": (("patient", ("sitting|lying",)), ("staff", ("standing|sitting|kneeling",))),
+    "comfort_touch": (("patient", ("sitting|lying|standing",)), ("staff", ("standing|sitting|kneeling",))),
     **dict.fromkeys(FALLS, (("any", ("fall", "fallen")),)),
 }
 

@@ -13,6 +13,7 @@ from synth.rotation import axis_angle_to_matrix, axis_matrix, matrix_to_axis_ang
 from synth.skeleton import JOINT
 
 ARMS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("collar", "shoulder", "elbow", "wrist"))
+_TOES = 0.004  # metres by which the retargeted walk is too low where its toes push off
 _EASE = 0.45  # seconds in which a gesture comes and goes
 
 
@@ -46,7 +47,7 @@ def arriving(
     walk = cast.piece(who, name)
     left = np.linalg.norm(walk.pelvis[:, :2] - walk.pelvis[-1, :2], axis=-1)
     begin = int(np.flatnonzero(left > walked)[-1]) if (left > walked).any() else 0
-    walk = Track(walk.pelvis[begin:], walk.rotmats[begin:])
+    walk = Track(walk.pelvis[begin:] + np.array([0.0, 0.0, _TOES]), walk.rotmats[begin:])
     walk = stretch(walk, max(4, round(walk.frames * tempo)))
     stop = int(np.flatnonzero(np.linalg.norm(walk.pelvis[:, :2] - walk.pelvis[-1, :2], axis=-1) > 0.12)[-1])
     walk = walk.placed(walk.frames - 1, at[2], np.array(at[:2]))

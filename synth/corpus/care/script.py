@@ -38,7 +38,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Hold:
-    """`person`'s spot touches `other`'s spot from `start` to `end` seconds."""
+    """`person`'s spot touches `other`'s spot from `start` to `end` s; fingers bend by `bend` radians meanwhile."""
 
     person: int
     spot: str
@@ -46,6 +46,7 @@ class Hold:
     other_spot: str
     start: float
     end: float
+    bend: float = 0.9  # a grip; a hand that only rests somewhere is nearly flat
 
 
 @dataclass(frozen=True)
@@ -201,15 +202,16 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
             )
             result[grip.person] = _hand(result[grip.person], grip.spot[:-5], share, bend=1.1)
     for hold in script.holds:
-        if not hold.spot.endswith("_hand") or hold.person == hold.other:
+        if not hold.spot.endswith(("_hand", "_hand_flat")) or hold.person == hold.other:
             continue
         share = np.clip(
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
         )
-        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.9)
+        own = hold.spot.split("_")[0]
+        result[hold.person] = _hand(result[hold.person], own, share, bend=hold.bend)
         side, _, held = hold.other_spot.partition("_")
         if held == "hand":
-            result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
+            result[hold.person] = _hand(result[hold.person], own, share, turn=-0.7)
             result[hold.other] = _hand(result[hold.other], side, share, bend=0.5, turn=0.7)
         elif held == "forearm_under":
             result[hold.other] = _hand(result[hold.other], side, share, turn=0.1)
