@@ -126,7 +126,9 @@ def kneeling(proxies: Sequence[Proxies], contacts: Sequence[Contact], times: Arr
     if not entries:
         return []
     skin, patch = skin_of(proxies, [(person, part) for person, part, _ in entries])
-    level = torch.full((len(entries),), seat_level(None))
+    level = torch.full(
+        (len(entries),), seat_level(None) + 0.005
+    )  # the skin between a patch's points is that much lower
     return [Resting(skin, patch, level, torch.stack([entry[2] for entry in entries]), name="knee")]
 
 

@@ -44,8 +44,7 @@ def talk_at_bedside(cast: Cast, variant: BesideVariant, rng: np.random.Generator
     for index, turn in enumerate(variant.turns):
         start, end = begin + index * each, begin + (index + 1) * each
         for who, letter in ((_P, "p"), (_S, "s")):
-            props = who == _P and bool(rest.touches)  # hands that hold the body up do not talk
-            if turn == letter and not props:
+            if turn == letter:
                 amount = {_P: 0.6 if variant.patient != "lying" else 0.5, _S: 0.9}[who]
                 piece = cast.piece(who, variant.gestures[who])
                 amount *= float(rng.uniform(0.85, 1.15))
@@ -81,7 +80,6 @@ def _script(
         furniture=(*rest.furniture, *staff.furniture),
         seats=(*rest.seats, *staff.seats),
         lies=rest.lies,
-        touches=rest.touches,
         kneels=staff.kneels,
         looks=((_P, looks[0]), (_S, looks[1])),
         facts={"grip": variant.grip, "strategy": variant.strategy, "place": _WHERE[variant.patient],
@@ -154,12 +152,13 @@ _B = BesideVariant
 VARIANTS: dict[str, tuple[BesideVariant, ...]] = {
     "talk_at_bedside": (
         _B(patient="lying", staff="bends", lean=0.4, turns="sp", mirror=True, strategy="bends to who lies"),
-        _B(patient="edge", staff="stands", lean=0.2, turns="sp", strategy="before who sits on the edge"),
-        _B(patient="lying", recline="knees_up", staff="comes", lean=0.3, turns="sp", strategy="walks up"),
+        _B(patient="edge", staff="stands", lean=0.2, turns="sp", gestures=("gesture_both", "gesture_open"),
+           strategy="before who sits on the edge"),
+        _B(patient="lying", recline="knees_up", staff="comes", lean=0.3, turns="sp", mirror=True, strategy="walks up"),
         _B(patient="edge", staff="sits", turns="ps", lasts=7.0, gestures=("gesture_both", "gesture_open"),
            strategy="side by side on the edge"),
         _B(patient="edge", staff="kneels", lean=0.1, turns="sp", lasts=5.5, strategy="kneels before"),
-        _B(patient="up", staff="stands", lean=0.1, turns="s", mirror=True,
+        _B(patient="up", staff="stands", lean=0.1, turns="sp", mirror=True,
            strategy="patient sits in bed"),
         _B(patient="edge", staff="comes", lean=0.15, turns="sps", gestures=("gesture_both", "gesture_open"),
            mirror=True, strategy="comes to the edge"),
@@ -175,7 +174,7 @@ VARIANTS: dict[str, tuple[BesideVariant, ...]] = {
         _B(grip="both_hands", patient="armchair", seat="armchair", staff="kneels", lean=0.2, lasts=4.0,
            strategy="kneels, both hands"),
         _B(grip="lying_shoulder", patient="lying", staff="bends", lean=0.6, lasts=3.5, mirror=True,
-           at=(0.5, -0.05, -2.5), strategy="at the bed"),
+           at=(0.52, -0.22, -2.75), strategy="at the bed"),
         _B(grip="back_and_hand", patient="edge", staff="sits", lasts=4.5, mirror=True, at=(0.0, 0.5, -0.2),
            strategy="side by side"),
         _B(grip="upper_arm", patient="standing", seat="", staff="comes", lean=0.06, lasts=3.0, mirror=True,

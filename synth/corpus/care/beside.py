@@ -12,7 +12,7 @@ import numpy as np
 
 from synth.corpus.care import bed
 from synth.corpus.care.company import arriving, standing, to_and_fro
-from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Kneel, Lie, Seat, Touch
+from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Kneel, Lie, Seat
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Spot2D, Variant
 from synth.corpus.care.strategies import _seat as seat_under
@@ -70,7 +70,6 @@ class Presence:
     furniture: tuple[Furniture, ...] = ()
     seats: tuple[Seat, ...] = ()
     lies: tuple[Lie, ...] = ()
-    touches: tuple[Touch, ...] = ()
     kneels: tuple[Kneel, ...] = ()
     actions: tuple[ActionSegment, ...] = ()
     there: float = 0.0
@@ -111,8 +110,8 @@ def at_rest(cast: Cast, where: str, frames: int, rng: np.random.Generator, recli
     piece = stage_piece("bed", bed.BED, 0.0, height)
     seats = (Seat(PATIENT, "bed", 0.0, seconds),)
     if where == "up":
-        track, touches = _sitting_up(cast, recline, rng, frames, height)
-        return Presence(track, (piece,), seats, touches=touches, actions=actions, stands=False)
+        track = _sitting_up(cast, recline, rng, frames, height)
+        return Presence(track, (piece,), seats, actions=actions, stands=False)
     edge, _ = _sitting(cast, PATIENT, 2, (0.0, 0.0, 0.0), height, 0)
     lying = bed._into_bed(cast, bed.BedVariant("mattress", recline=recline), rng, edge, height)
     track = cast.alive(PATIENT, hold(lying.track, lying.down, frames))
@@ -120,29 +119,30 @@ def at_rest(cast: Cast, where: str, frames: int, rng: np.random.Generator, recli
     return Presence(track, (piece,), seats, lies, actions=actions, stands=False)
 
 
+_BACK = 0.18  # radians that who sits in bed leans back
 # captured reclining at a moment when one still sits, by the way of reclining: segment, second
 _UP = {"flat": ("lie_down", 3.3), "knees_up": ("lie_down_bk", 3.3)}
 
 
-def _sitting_up(
-    cast: Cast, recline: str, rng: np.random.Generator, frames: int, height: float
-) -> tuple[Track, tuple[Touch, ...]]:
-    """Sitting in bed with the legs on it, leaning back on the hands; the feet towards +y."""
+def _sitting_up(cast: Cast, recline: str, rng: np.random.Generator, frames: int, height: float) -> Track:
+    """Sitting in bed with the legs on it, the hands in the lap; the feet towards +y."""
     name, moment = _UP[recline]
     piece = cast.piece(PATIENT, name, moment, moment + 0.2)
     place = np.array([-0.22 + float(rng.uniform(-0.04, 0.04)), -0.1 + float(rng.uniform(-0.08, 0.05))])
     piece = piece.placed(0, np.pi / 2, place)
-    level = np.array([0.0, 0.0, seat_level(height)])
-    track = hold(Track(piece.pelvis + level, piece.rotmats), 0, frames)
+    pelvis, rotmats = piece.pelvis[:1] + np.array([0.0, 0.0, seat_level(height)]), piece.rotmats[:1].copy()
     rest = cast.rest[PATIENT]
-    joints, _ = forward_kinematics(track.rotmats[0], rest, track.pelvis[0] - rest[0])
-    touches = []
-    for side in ("left", "right"):
-        x, y, z = (float(value) for value in joints[JOINT[f"{side}_hand"]])
-        if z < height + 0.14 and y < place[1] + 0.1:
-            x = float(np.clip(x, bed.BED[0] - 0.4, bed.BED[0] + 0.4))
-            touches.append(Touch(PATIENT, f"{side}_hand", "bed", (x, y, height + 0.006), 0.0, frames / FPS))
-    return cast.alive(PATIENT, track), tuple(touches)
+    joints, _ = forward_kinematics(rotmats[0], rest, pelvis[0] - rest[0])
+    trunk = joints[JOINT["neck"]] - joints[0]
+    forward = float(np.arccos(trunk[2] / np.linalg.norm(trunk))) - _BACK  # the one who was filmed is on the way down
+    rotmats[:, 0] = rotmats[:, 0] @ axis_matrix("x", forward)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        rotmats[:, JOINT[f"{side}_hip"]] = axis_matrix("x", -forward) @ rotmats[:, JOINT[f"{side}_hip"]]
+        rotmats[:, JOINT[f"{side}_collar"]] = np.eye(3)
+        rotmats[:, JOINT[f"{side}_shoulder"]] = axis_matrix("x", -0.4) @ axis_matrix("z", -1.2 * sign)
+        rotmats[:, JOINT[f"{side}_elbow"]] = axis_matrix("y", -0.8 * sign)
+    track = hold(Track(pelvis, rotmats), 0, frames)
+    return cast.alive(PATIENT, track)
 
 
 # where the staff's pelvis ends up and the point it faces, by the patient's posture and the staff's way
@@ -190,7 +190,7 @@ def beside(cast: Cast, variant: BesideVariant, frames: int, rng: np.random.Gener
         begin = 0.5
         track = cast.alive(STAFF, kneeling(cast, STAFF, frames, (x, y, yaw), begin, down, lean))
         there = begin + down
-        actions = (
+        actions: tuple[ActionSegment, ...] = (
             ActionSegment(STAFF, 0.0, begin, "standing"), ActionSegment(STAFF, begin, there, "kneel_down"),
             ActionSegment(STAFF, there, seconds, "kneeling"),
         )  # fmt: skip
