@@ -110,7 +110,7 @@ def at_rest(cast: Cast, where: str, frames: int, rng: np.random.Generator, recli
     piece = stage_piece("bed", bed.BED, 0.0, height)
     seats = (Seat(PATIENT, "bed", 0.0, seconds),)
     if where == "up":
-        track = _sitting_up(cast, recline, rng, frames, height)
+        track = _sitting_up(cast, rng, frames, height)
         return Presence(track, (piece,), seats, actions=actions, stands=False)
     edge, _ = _sitting(cast, PATIENT, 2, (0.0, 0.0, 0.0), height, 0)
     lying = bed._into_bed(cast, bed.BedVariant("mattress", recline=recline), rng, edge, height)
@@ -120,13 +120,12 @@ def at_rest(cast: Cast, where: str, frames: int, rng: np.random.Generator, recli
 
 
 _BACK = 0.18  # radians that who sits in bed leans back
-# captured reclining at a moment when one still sits, by the way of reclining: segment, second
-_UP = {"flat": ("lie_down", 3.3), "knees_up": ("lie_down_bk", 3.3)}
+_UP = ("lie_down", 3.3)  # captured reclining at a moment when one still sits: segment, second
 
 
-def _sitting_up(cast: Cast, recline: str, rng: np.random.Generator, frames: int, height: float) -> Track:
+def _sitting_up(cast: Cast, rng: np.random.Generator, frames: int, height: float) -> Track:
     """Sitting in bed with the legs on it, the hands in the lap; the feet towards +y."""
-    name, moment = _UP[recline]
+    name, moment = _UP
     piece = cast.piece(PATIENT, name, moment, moment + 0.2)
     place = np.array([-0.22 + float(rng.uniform(-0.04, 0.04)), -0.1 + float(rng.uniform(-0.08, 0.05))])
     piece = piece.placed(0, np.pi / 2, place)
