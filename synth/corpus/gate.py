@@ -67,6 +67,9 @@ SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     ),
     # who is caught goes down under control, or is set upright before any way down has ended
     CAUGHT: (("patient", ("walk|standing", "sit_down|kneel_down|squat_down|lie_down|fall|other|standing")),),
+    "talk_standing": (("patient", ("standing",)), ("staff", ("standing",))),
+    "talk_at_bedside": (("patient", ("sitting|lying",)), ("staff", ("standing|sitting|kneeling",))),
+    "comfort_touch": (("patient", ("sitting|lying|standing",)), ("staff", ("standing|sitting|kneeling",))),
     **dict.fromkeys(FALLS, (("any", ("fall", "fallen")),)),
 }
 

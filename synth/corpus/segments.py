@@ -54,6 +54,7 @@ SEGMENTS: dict[str, Piece] = {
     "get_up_bk": Piece("hdm05/HDM_bk_lieDownFloor_005_120.amc", reverse=True),
     "get_up_face_down": Piece("deepmimic/humanoid3d_getup_facedown.txt"),
     "crawl": Piece("deepmimic/humanoid3d_crawl.txt"),
+    "crouch": Piece("deepmimic/humanoid3d_getup_faceup.txt", 3.02, 3.75, reverse=True),
     "squat": Piece("hdm05/HDM_tr_squat1Reps_043_120.amc"),
     "reach_high": Piece("hdm05/HDM_dg_grabHighR_015_120.amc"),
     "idle": Piece("reactidle/000_genuine.bvh", 10.0, 20.0),

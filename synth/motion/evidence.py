@@ -136,7 +136,9 @@ def kneeling(proxies: Sequence[Proxies], contacts: Sequence[Contact], times: Arr
     if not entries:
         return []
     skin, patch = skin_of(proxies, [(person, part) for person, part, _ in entries])
-    level = torch.full((len(entries),), seat_level(None))
+    level = torch.full(
+        (len(entries),), seat_level(None) + 0.005
+    )  # the skin between a patch's points is that much lower
     return [Resting(skin, patch, level, torch.stack([entry[2] for entry in entries]), name="knee")]
 
 
@@ -387,6 +389,8 @@ def held_spots(contacts: Sequence[Contact]) -> list[tuple[int, str, int, str]]:
 
 def palm_turn(own: str, other: str) -> float:
     """How exactly two spots face each other, radians: two palms lie flat, a grip may come round a limb."""
+    if own.endswith("_hand_flat"):
+        return 0.2  # its fingers would stick in what it lies on
     return 0.35 if own.endswith("_hand") and other.endswith(("_hand", "_hand_top")) else 0.5
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ _LIMB_JOINTS = ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "f
 # Spots on limbs: name -> (joint, child, share of the bone, outward direction in the T-pose for the LEFT side)
 _LIMB_SPOTS = {
     "hand": ("wrist", "hand", 0.85, (0, -1, 0)),
+    "hand_flat": ("wrist", "hand", 0.85, (0, -1, 0)),  # of a hand that lies flat on something
     "hand_top": ("wrist", "hand", 0.7, (0, 1, 0)),
     "forearm": ("elbow", "wrist", 0.6, (0, -1, 0)),
     "forearm_top": ("elbow", "wrist", 0.6, (0, 1, 0)),
@@ -53,11 +54,14 @@ _LIMB_SPOTS = {
     "upper_arm_outer": ("shoulder", "elbow", 0.6, (0, 1, 0)),
     "upper_arm_front": ("shoulder", "elbow", 0.6, (0, 0, 1)),
     "elbow": ("elbow", "wrist", 0.15, (0, 0, -1)),
+    "shoulder": ("collar", "shoulder", 0.8, (0, 1, 0)),
     "thigh": ("hip", "knee", 0.75, (0, 0, 1)),
     "thigh_under": ("hip", "knee", 0.55, (0, 0, -1)),
     "knee": ("hip", "knee", 0.98, (0, 0, 1)),
     "shin": ("knee", "ankle", 0.4, (0, 0, 1)),
 }
+# metres below the hollow of the palm at which the ball of the thumb of a flat hand touches
+_BALL = 0.016
 # Spots on the trunk: name -> (joint, offset y towards `next` as a share, next, share of half the width, direction)
 _TRUNK_SPOTS = {
     "upper_back": ("spine3", 0.15, "neck", 0.0, (0, 0, -1)),
@@ -145,6 +149,8 @@ def proxies_of(body: BodyModel, betas: Array) -> Proxies:
         for name, (joint, child, share, outward) in _LIMB_SPOTS.items():
             direction = np.array(outward, float)
             spots[f"{side}_{name}"] = measure.limb_spot(f"{side}_{joint}", f"{side}_{child}", share, direction)
+        flat = spots[f"{side}_hand_flat"]
+        spots[f"{side}_hand_flat"] = replace(flat, offset=flat.offset + _BALL * flat.normal)
         spots |= measure.foot_spots(side)
     for name, spec in _TRUNK_SPOTS.items():
         spots[name] = measure.trunk_spot(*spec)

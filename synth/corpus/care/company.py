@@ -9,8 +9,8 @@ import numpy as np
 from synth.corpus.care.script import FPS
 from synth.corpus.care.strategies import Cast
 from synth.corpus.care.tracks import StanceKey, Track, crossfade, feet_path, stance_track, standing_feet, stretch
-from synth.rotation import axis_angle_to_matrix, axis_matrix, matrix_to_axis_angle
-from synth.skeleton import JOINT
+from synth.rotation import Array, axis_angle_to_matrix, axis_matrix, matrix_to_axis_angle
+from synth.skeleton import JOINT, forward_kinematics
 
 ARMS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("collar", "shoulder", "elbow", "wrist"))
 _EASE = 0.45  # seconds in which a gesture comes and goes
@@ -47,7 +47,7 @@ def arriving(
     left = np.linalg.norm(walk.pelvis[:, :2] - walk.pelvis[-1, :2], axis=-1)
     begin = int(np.flatnonzero(left > walked)[-1]) if (left > walked).any() else 0
     walk = Track(walk.pelvis[begin:], walk.rotmats[begin:])
-    walk = stretch(walk, max(4, round(walk.frames * tempo)))
+    walk = _on_toes(stretch(walk, max(4, round(walk.frames * tempo))), cast.rest[who])
     stop = int(np.flatnonzero(np.linalg.norm(walk.pelvis[:, :2] - walk.pelvis[-1, :2], axis=-1) > 0.12)[-1])
     walk = walk.placed(walk.frames - 1, at[2], np.array(at[:2]))
     order = np.minimum(np.arange(frames), walk.frames - 1)
@@ -58,6 +58,19 @@ def arriving(
     later = [StanceKey(key.time + moment, key.drop, key.lean, key.shift, key.turn) for key in keys]
     stance = stance_track(times, feet, [StanceKey(0.0, later[0].drop, later[0].lean), *later], cast.rest[who])
     return crossfade(moving, stance, stop, min(stop + round(0.7 * FPS), frames - 1)), moment
+
+
+def _on_toes(track: Track, rest: Array) -> Track:
+    """Toes stay level while the heel rises and the foot rolls over its ball; captures have no joint there."""
+    joints, world = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
+    rotmats = track.rotmats.copy()
+    for side in ("left", "right"):
+        ankle = JOINT[f"{side}_ankle"]
+        down = np.arcsin(np.clip(-world[:, ankle, 2, 2], -1, 1))
+        low = np.clip((0.3 - joints[:, ankle, 2]) / 0.1, 0, 1)
+        foot = JOINT[f"{side}_foot"]
+        rotmats[:, foot] = rotmats[:, foot] @ axis_matrix("x", -low * np.clip(down, 0, 0.7))
+    return Track(track.pelvis, rotmats)
 
 
 def speaking(track: Track, piece: Track, begin: float, end: float, amount: float = 1.0) -> Track:

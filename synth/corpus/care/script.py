@@ -38,7 +38,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Hold:
-    """`person`'s spot touches `other`'s spot from `start` to `end` seconds."""
+    """`person`'s spot touches `other`'s spot from `start` to `end` s; fingers bend by `bend` radians meanwhile."""
 
     person: int
     spot: str
@@ -47,6 +47,7 @@ class Hold:
     start: float
     end: float
     flat: bool = False  # the hand lies on a trunk with straight fingers, which would reach into it bent
+    bend: float | None = None  # by what is held, where nothing is said
 
 
 @dataclass(frozen=True)
@@ -204,15 +205,16 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
             )
             result[grip.person] = _hand(result[grip.person], grip.spot[:-5], share, bend=1.1)
     for hold in script.holds:
-        if not hold.spot.endswith("_hand") or hold.person == hold.other:
+        if not hold.spot.endswith(("_hand", "_hand_flat")) or hold.person == hold.other:
             continue
         share = np.clip(
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
         )
+        own = hold.spot.split("_")[0]
         side, _, held = hold.other_spot.partition("_")
-        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=_bend(hold))
+        result[hold.person] = _hand(result[hold.person], own, share, bend=_bend(hold))
         if held == "hand":
-            result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
+            result[hold.person] = _hand(result[hold.person], own, share, turn=-0.7)
             result[hold.other] = _hand(result[hold.other], side, share, bend=0.2, turn=0.7)
         elif held == "forearm_under":
             result[hold.other] = _hand(result[hold.other], side, share, turn=0.1)
@@ -221,6 +223,8 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
 
 def _bend(hold: Hold) -> float:
     """Radians that fingers bend around what they hold: rounder and they start out inside it, where it is no limb."""
+    if hold.bend is not None:
+        return hold.bend
     if hold.flat:
         return -0.25
     if any(word in hold.other_spot for word in ("back", "chest", "waist", "head", "shoulder")):

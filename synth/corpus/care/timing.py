@@ -73,8 +73,19 @@ def retimed(
                 end = min(end, mine[index + 1].end - LEAST)
                 mine[index + 1] = replace(mine[index + 1], start=end)
             mine[index] = replace(action, start=start, end=end)
-        result += [part for action in mine for part in _stepping(action, track, rest[person])]
+        result += _joined([part for action in mine for part in _stepping(action, track, rest[person])])
     return tuple(result)
+
+
+def _joined(actions: Sequence[ActionSegment]) -> list[ActionSegment]:
+    """One person's actions in order, neighbours with the same label as one: the last steps belong to their walk."""
+    found: list[ActionSegment] = []
+    for action in actions:
+        if found and found[-1].label == action.label and action.start - found[-1].end < LEAST:
+            found[-1] = replace(found[-1], end=action.end)
+        else:
+            found.append(action)
+    return found
 
 
 def _stepping(action: ActionSegment, track: Track, rest: Array) -> list[ActionSegment]:
