@@ -38,7 +38,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Hold:
-    """`person`'s spot touches `other`'s spot from `start` to `end` seconds."""
+    """`person`'s spot touches `other`'s spot from `start` to `end` seconds; a hand's fingers `bend` (radians) around."""
 
     person: int
     spot: str
@@ -46,6 +46,7 @@ class Hold:
     other_spot: str
     start: float
     end: float
+    bend: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Seat:
 
 @dataclass(frozen=True)
 class PropHold:
-    """`person`'s spot stays at the hold (`synth.rooms.props.HANDLES`) of the script's prop from `start` to `end` s."""
+    """`person`'s spot stays at the hold (`synth.rooms.props.HANDLES`) of the script's prop from `start` to `end` s;
+    a hand's fingers `bend` (radians) around it."""
 
     person: int
     spot: str
@@ -68,6 +70,7 @@ class PropHold:
     hold: str
     start: float
     end: float
+    bend: float = 1.1
 
 
 @dataclass(frozen=True)
@@ -199,14 +202,14 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
             share = np.clip(
                 np.minimum((script.times - grip.start + 0.4) / 0.6, (grip.end + 0.5 - script.times) / 0.6), 0, 1
             )
-            result[grip.person] = _hand(result[grip.person], grip.spot[:-5], share, bend=1.1)
+            result[grip.person] = _hand(result[grip.person], grip.spot[:-5], share, bend=grip.bend)
     for hold in script.holds:
         if not hold.spot.endswith("_hand") or hold.person == hold.other:
             continue
         share = np.clip(
             np.minimum((script.times - hold.start + 0.4) / 0.6, (hold.end + 0.5 - script.times) / 0.6), 0, 1
         )
-        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=0.9)
+        result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, bend=hold.bend)
         side, _, held = hold.other_spot.partition("_")
         if held == "hand":
             result[hold.person] = _hand(result[hold.person], hold.spot[:-5], share, turn=-0.7)
