@@ -73,8 +73,8 @@ class HandVariant(Variant):
 
 @dataclass(frozen=True)
 class _When:
-    """Seconds: the giver sets out to hold it out, holds it out; the other sets out, grasps, (a grasp that fails), holds;
-    the giver lets go; it is drawn in; the end."""
+    """Seconds: the giver sets out to hold it out, holds it out; the other sets out, grasps it (a grasp that fails comes
+    first); the giver lets go; it is drawn in; the end."""
 
     offer: float
     out: float
@@ -241,7 +241,7 @@ def _met(item: Item, hand: str, meet: Array, tracks: Sequence[Track], giver: int
 
 
 def _carry(cast: Cast, track: Track, who: int, variant: HandVariant) -> Array:
-    """Where a thing is carried in one hand: before the belly; on the chest of who lies; a stick's tip near the floor."""
+    """Where a thing is carried in one hand: before the belly, over the chest of who lies; a stick over the floor."""
     rest = cast.rest[who]
     if variant.at == "bed" and who == PATIENT:
         return beside(track, rest, variant.hand, 0.0, 0.0, 0.0) + np.array([-0.08, 0.16, 0.22])
@@ -314,7 +314,7 @@ BUILDERS = {"hand_over_object": hand_over}
 VARIANTS: dict[str, tuple[HandVariant, ...]] = {
     "hand_over_object": (
         HandVariant(item="folder", walks=1.2, strategy="staff brings a folder"),
-        HandVariant(item="towel", at="armchair", walks=1.0, strategy="towel, armchair"),
+        HandVariant(item="towel", at="armchair", strategy="towel, armchair"),
         HandVariant(item="bottle", at="chair", both=True, tempo=1.1, hesitation=0.6, strategy="bottle, both hands"),
         HandVariant(item="cane", hand="left", tempo=1.1, strategy="walking stick"),
         HandVariant(item="cup", at="edge", both=True, tempo=1.15, strategy="cup on the bed's edge"),
@@ -325,7 +325,8 @@ VARIANTS: dict[str, tuple[HandVariant, ...]] = {
                     strategy="patient gives a towel back"),
         HandVariant(item="pills", at="edge", walks=0.9, hesitation=0.5, mirror=True, strategy="pills"),
         HandVariant(item="book", at="bed", tempo=1.1, strategy="book, lying"),
-        HandVariant(item="cup", slips=True, hesitation=0.4, idles=("idle", "idle_fidget"), strategy="cup, second try"),
+        HandVariant(item="bottle", slips=True, hesitation=0.4, idles=("idle", "idle_fidget"),
+                    strategy="bottle, second try"),
         HandVariant(item="phone", at="bed", gives="patient", strategy="phone back, lying"),
     ),
 }  # fmt: skip

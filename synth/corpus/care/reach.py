@@ -35,7 +35,7 @@ def beside(track: Track, rest: Array, side: str, ahead: float, out: float, up: f
 
 
 def through(frames: int, first: Array, stations: Sequence[tuple[Array, float, float]]) -> Array:
-    """A way [T, 3] from place to place: `stations` are (place [3] or [T, 3], second it is set out for, second reached)."""
+    """A way [T, 3] from place to place. stations: (place [3] or [T, 3], second of setting out, of arriving)."""
     times = np.arange(frames) / FPS
     way = np.broadcast_to(first, (frames, 3)).astype(float)
     for place, begin, end in stations:
@@ -46,7 +46,7 @@ def through(frames: int, first: Array, stations: Sequence[tuple[Array, float, fl
 
 def ease(share: Array) -> Array:
     """Minimum jerk from 0 to 1."""
-    s = np.clip(share, 0.0, 1.0)
+    s = np.clip(np.asarray(share, float), 0.0, 1.0)
     return s**3 * (10 - 15 * s + 6 * s * s)
 
 

@@ -38,7 +38,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Hold:
-    """`person`'s spot touches `other`'s spot from `start` to `end` seconds; a hand's fingers `bend` (radians) around."""
+    """`person`'s spot touches `other`'s spot from `start` to `end` seconds; fingers `bend` (radians) around it."""
 
     person: int
     spot: str
