@@ -98,12 +98,13 @@ def test_scripts_last_and_say_what_they_do(scripts) -> None:
         assert all(actor.track.frames == round(script.seconds * FPS) for actor in script.actors), where
         for person in (PATIENT, STAFF):
             said = [action for action in script.actions if action.person == person]
-            assert said[0].start == 0 and said[-1].end == pytest.approx(script.seconds), where
+            assert (said[0].start, said[-1].end) == (0.0, pytest.approx(script.seconds)), where
             assert all(a.end == pytest.approx(b.start) for a, b in itertools.pairwise(said)), where
         for hold in (*script.holds, *script.prop_holds):
             assert 0.0 <= hold.start < hold.end <= script.seconds + 1e-6, where
         told_ = told(CAPTIONS[name], script.facts, "female", np.random.default_rng(0))
-        assert len(told_) >= 4 and not any("{" in text or "  " in text for text in told_), (where, told_)
+        assert len(told_) >= 4, (where, told_)
+        assert not any("{" in text or "  " in text for text in told_), (where, told_)
     assert {action.label for (name, _), s in scripts.items() if name == "assist_lie_down" for action in s.actions} >= {
         "standing", "sit_down", "sitting", "lie_down", "lying",
     }  # fmt: skip

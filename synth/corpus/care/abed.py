@@ -23,29 +23,29 @@ from synth.skeleton import JOINT, forward_kinematics
 
 # what staff's hands hold: (hand, the patient's spot, from, to), moments by name (`_moments`)
 _BACK = ("left_hand", "upper_back_right", "grasp", "lain")
-_SHOULDER = ("right_hand", "right_upper_arm_front", "turned", "settled")
+_ARM = ("right_hand", "right_forearm_top", "turned", "settled")
 _KNEE = ("right_hand", "right_thigh_lift", "lift", "raised")
 _LEGS = (("left_hand", "right_thigh_lift", "lift", "raised"), ("right_hand", "right_shin_lift", "midway", "raised"))
 GRIPS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
-    "back_and_legs": (_BACK, _KNEE, _SHOULDER),
-    "arm_and_legs": (("left_hand", "right_upper_arm", "grasp", "lain"), _KNEE),
+    "back_and_legs": (_BACK, _KNEE, _ARM),
+    "back_and_knee": (_BACK, _KNEE),
     "both_on_legs": _LEGS,
     "back_and_arm": (_BACK, ("right_hand", "right_forearm_top", "grasp", "settled")),
     "back_and_hand": (_BACK, ("right_hand", "right_hand_top", "grasp", "lain")),
-    "legs_then_shoulders": (*_LEGS, ("left_hand", "right_upper_arm", "turned", "lain"), _SHOULDER),
+    "legs_then_back": (*_LEGS, ("left_hand", "upper_back_right", "turned", "lain"), _ARM),
 }  # fmt: skip
 # how far fingers bend around it, radians: hardly over what is broad and flat
 BEND = {
-    "upper_back_right": 0.0, "right_thigh_lift": 0.05, "right_shin_lift": 0.1, "right_upper_arm": 0.15,
-    "right_upper_arm_front": 0.15, "right_forearm_top": 0.3, "right_hand_top": 0.3,
+    "upper_back_right": 0.0, "right_thigh_lift": 0.05, "right_shin_lift": 0.1,
+    "right_forearm_top": 0.3, "right_hand_top": 0.3,
 }  # fmt: skip
 HOW = {
     "back_and_legs": "with one hand on the back and the other under the legs",
-    "arm_and_legs": "holding the arm and lifting the legs",
+    "back_and_knee": "with an arm around the shoulders and a hand under the knees",
     "both_on_legs": "lifting the legs onto the bed",
     "back_and_arm": "supporting the back and the arm",
     "back_and_hand": "with a hand on the back",
-    "legs_then_shoulders": "lifting the legs first and then guiding the shoulders",
+    "legs_then_back": "lifting the legs first and then letting the back down",
 }
 
 
@@ -80,8 +80,8 @@ def assist_lie_down(cast: Cast, variant: AssistVariant, rng: np.random.Generator
     # someone who stands first is only guided once they sit
     seated = alone.phase("lower").end - 0.3 if variant.standing else 0.0
     moments = {
-        "grasp": max(arrived + 0.5, seated, 0.0), "lift": swing.start + 0.28 * lifted,
-        "midway": swing.start + 0.5 * lifted, "raised": swing.start + 0.80 * lifted, "turned": swing.end + 0.1,
+        "grasp": max(arrived + 0.5, seated, 0.0), "lift": swing.start + 0.42 * lifted,
+        "midway": swing.start + 0.55 * lifted, "raised": swing.start + 0.80 * lifted, "turned": swing.end + 0.1,
         "lain": recline.start + 0.5 * (recline.end - recline.start), "settled": recline.end + 0.25,
     }  # fmt: skip
     held = GRIPS[variant.grip]
@@ -192,10 +192,10 @@ VARIANTS: dict[str, tuple[AssistVariant, ...]] = {
     "assist_lie_down": (
         AssistVariant(strategy="back and legs"),
         AssistVariant(grip="both_on_legs", mirror=True, recline="elbow", strategy="lifts the legs"),
-        AssistVariant(grip="arm_and_legs", recline="curled", strategy="by the arm"),
+        AssistVariant(grip="back_and_knee", recline="curled", strategy="hand under the knees"),
         AssistVariant(grip="back_and_arm", standing=True, rest=0.8, tempo=1.0, mirror=True,
                       strategy="sits down first"),
-        AssistVariant(grip="legs_then_shoulders", recline="elbow", mirror=True, strategy="legs, then shoulders"),
+        AssistVariant(grip="legs_then_back", recline="elbow", mirror=True, strategy="legs, then back"),
         AssistVariant(walks=0.7, rest=2.6, tempo=1.1, recline="elbow", strategy="walks up"),
         AssistVariant(tries=2, mirror=True, strategy="legs fail at first"),
         AssistVariant(grip="back_and_hand", recline="elbow", lag=0.7, tempo=1.3, strategy="leg by leg, guided"),

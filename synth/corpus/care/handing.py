@@ -143,7 +143,6 @@ def hand_over(cast: Cast, variant: HandVariant, rng: np.random.Generator) -> Scr
     seated = variant.at != "standing"
     approach = (Phase("approach", 0.0, arrived),) if arrived else ()
     words = item.words[int(rng.integers(len(item.words)))]
-    verb = {"staff": "{}", "patient": ""}[variant.gives].format(words)
     return Script(
         name="hand_over_object",
         seconds=seconds,
@@ -158,7 +157,8 @@ def hand_over(cast: Cast, variant: HandVariant, rng: np.random.Generator) -> Scr
         seats=(Seat(PATIENT, furniture[0].id, 0.0, seconds),) if seated else (),
         lies=(Lie(PATIENT, "upper_back", "bed", 0.0, seconds),) if variant.at == "bed" else (),
         looks=((PATIENT, 0.5), (STAFF, 0.45)) if variant.at != "bed" else ((STAFF, 0.45),),
-        facts={"grip": variant.grip, "strategy": variant.strategy, "thing": words, "given": verb,
+        facts={"grip": variant.grip, "strategy": variant.strategy,
+               "given": words if variant.gives == "staff" else "",
                "returned": words if variant.gives == "patient" else "", "where": _WHERE[variant.at]},
         props=(prop,),
         prop_holds=tuple(gripped),
@@ -332,12 +332,12 @@ VARIANTS: dict[str, tuple[HandVariant, ...]] = {
 }  # fmt: skip
 CAPTIONS: dict[str, tuple[str, ...]] = {
     "hand_over_object": (
-        "something is handed over between staff and a patient",
+        "staff and a patient hand over an object",
         "{staff} hands {given} to {patient}",
         "{staff} gives {patient} {given}",
         "{patient} takes {given} that {staff} holds out",
         "{staff} passes {given} to {patient}, who is {where}",
-        "{staff} brings {patient} {given} and puts it into the hand",
+        "{staff} brings {patient} {given}",
         "{patient} hands {returned} to {staff}",
         "{patient} gives {returned} back to {staff}",
         "{staff} takes {returned} from {patient}",
