@@ -13,7 +13,7 @@ import numpy as np
 
 from synth.corpus.care.bed import BedVariant
 from synth.corpus.care.bed import lie_down as lie_down_alone
-from synth.corpus.care.reach import reaching, window
+from synth.corpus.care.reach import reaching, through, window
 from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Hold, Phase, Script
 from synth.corpus.care.strategies import Cast, Spot2D
 from synth.corpus.care.tracks import Footstep, StanceKey, Track, crossfade, feet_path, hold, stance_track
@@ -150,7 +150,9 @@ def _under(cast: Cast, track: Track, patient: Track, holds: Sequence[Hold]) -> T
         upper, lower = (JOINT[f"{side}_{name}"] for name in bone)
         share = 0.62 if "thigh" in item.other_spot else 0.4
         below = joints[:, upper] + share * (joints[:, lower] - joints[:, upper]) - 0.11 * world[:, upper, :, 2]
-        when = window(track.frames, item.start, item.end, 0.7)
+        wait = below + np.array([0.05, -0.17, -0.17])  # beside the leg, and lower
+        below = through(track.frames, wait, [(below, item.start - 0.4, item.start)])
+        when = window(track.frames, item.start - 0.45, item.end, 0.7)
         track = reaching(track, cast.rest[STAFF], item.spot.removesuffix("_hand"), below, when, twist=-1.3)
     return track
 
