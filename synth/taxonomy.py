@@ -23,7 +23,9 @@ FURNITURE_CLASSES: tuple[str, ...] = (
     "sink", "door",
 )  # fmt: skip
 # things that people move: furniture on wheels, and what hands carry
-PROP_CLASSES: tuple[str, ...] = ("walker", "wheelchair", "lift", "cup", "box", "folder", "towel")
+PROP_CLASSES: tuple[str, ...] = (
+    "walker", "wheelchair", "lift", "cup", "box", "folder", "towel", "book", "bottle", "phone", "pill_cup", "cane",
+)  # fmt: skip
 SEATS: tuple[str, ...] = ("chair", "armchair", "sofa", "wheelchair", "toilet", "bed")
 
 BODY_PARTS: tuple[str, ...] = (

@@ -20,7 +20,7 @@ from synth.errors import CareSynthError
 from synth.interaction import Interaction, Prop
 from synth.motion import evidence
 from synth.room import Box, Furniture, Room, furniture_from_json
-from synth.rooms.props import prop_piece
+from synth.rooms.props import is_furniture, prop_piece
 from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics
 
@@ -108,7 +108,8 @@ class _Tracks:
         )
         ids = [JOINT[name] for name in _RADII]
         radius = np.array(list(_RADII.values()))
-        points = np.concatenate([joints[:, frames][:, :, ids], *(_hull(p, frames, radius)[None] for p in motion.props)])
+        hulls = [_hull(p, frames, radius)[None] for p in motion.props if is_furniture(p.cls)]  # others go with hands
+        points = np.concatenate([joints[:, frames][:, :, ids], *hulls])
         return _Tracks(points, radius, frames, joints[:, :, 0], rest[:, 0])
 
 

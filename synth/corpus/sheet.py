@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from synth.body import BodyModel, dressed_faces
 from synth.interaction import Interaction
 from synth.room import furniture_from_json
-from synth.rooms.props import prop_piece
+from synth.rooms.props import is_furniture, prop_piece
 from synth.rotation import Array, axis_angle_to_matrix
 from synth.skeleton import facing_yaw
 
@@ -73,7 +73,7 @@ def row(body: BodyModel, motion: Interaction, label: str, size: int) -> Image.Im
     for column, frame in enumerate(moments):
         view = View(azimuth, centers[column], span, 2 * size)
         things = [(box, [WOOD] * len(box), True) for box in boxes]
-        things += [(faces_, [METAL] * len(faces_), False) for faces_ in _props(motion, frame)]
+        things += [(faces_, [colour] * len(faces_), False) for faces_, colour in _props(motion, frame)]
         for person in range(motion.people):
             if motion.present[person, frame]:
                 paint = [COLOURS.get(kind, colours[person]) for kind in kinds]
@@ -122,15 +122,23 @@ def _framing(posed: Sequence[Array], present: np.ndarray, azimuth: float, size: 
     return centers, span
 
 
-def _props(motion: Interaction, frame: int) -> list[Array]:
-    """The meshes of what moves with the people: triangles [F, 4, 3], the last corner twice."""
+def _props(motion: Interaction, frame: int) -> list[tuple[Array, tuple[int, int, int]]]:
+    """The meshes of what moves with the people: triangles [F, 4, 3], the last corner twice; and their colour."""
     found = []
     for prop in motion.props:
         pose = prop.poses()[frame]
-        for _, shape in prop_piece(prop.cls).parts:
+        for material, shape in prop_piece(prop.cls).parts:
             corners = (shape.vertices @ pose[:3, :3].T + pose[:3, 3])[shape.faces]
-            found.append(corners[:, [0, 1, 2, 2]])
+            found.append((corners[:, [0, 1, 2, 2]], METAL if is_furniture(prop.cls) else _srgb(material.base_color)))
     return found
+
+
+def _srgb(linear: Sequence[float]) -> tuple[int, int, int]:
+    """A linear colour 0..1 as bytes of sRGB."""
+    value = np.asarray(linear[:3], float)
+    coded = np.where(value <= 0.0031308, 12.92 * value, 1.055 * np.maximum(value, 1e-9) ** (1 / 2.4) - 0.055)
+    red, green, blue = (round(255 * float(part)) for part in coded)
+    return red, green, blue
 
 
 def _boxes(motion: Interaction) -> list[Array]:

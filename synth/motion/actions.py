@@ -45,6 +45,7 @@ CHANGING = 0.10  # m/s up or down at which head or pelvis is on its way (walking
 REST, LONG = 0.35, 1.2
 ON_THE_WAY = {pose.KNEEL: 0.5, pose.FOURS: 0.5, pose.SQUAT: 0.4, pose.FLOOR_SEATED: 0.8}
 LONG_ON_THE_WAY = 2.0
+SOON = 0.6  # seconds after a new posture in which its way may still begin: trunks tilt before heads sink
 AT_ONCE = 0.3  # seconds that suffice for being on one's feet, and for what the clip begins or ends with
 WALK_ON, WALK_OFF = 0.22, 0.12  # m/s: slowest assisted walking 0.25-0.4; swaying on the spot stays below 0.12
 WALK_WAY = 0.40  # metres: less than a step is not walking
@@ -220,6 +221,9 @@ def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) 
         while start > before.first and changing[start - 1]:
             start -= 1
         end = after.first
+        if start == end:  # the posture has just passed its limit, and the way down or up shows a moment later
+            soon = np.flatnonzero(changing[end : min(end + round(SOON * GRID), after.last - 1)])
+            end += int(soon[0]) if len(soon) else 0
         while end < after.last - 1 and changing[end]:
             end += 1
         out_of_bed = before.kind == after.kind == pose.LYING and after.floor and not before.floor

@@ -13,14 +13,16 @@ import numpy as np
 import torch
 
 from synth.body import BodyModel
-from synth.interaction import Contact, Interaction
+from synth.interaction import Contact, Interaction, Prop
 from synth.motion import evidence
+from synth.motion.carry import in_hands
 from synth.motion.fit import Prior, Problem, fit
 from synth.motion.kinematics import exp_map, log_map
 from synth.motion.proxies import Proxies, proxies_of
 from synth.motion.quality import measure
 from synth.motion.terms import FootLock, JointLimits, KeyPose, Smoothness
 from synth.room import Box, Furniture, Room, furniture_from_json
+from synth.rooms.props import is_furniture
 from synth.rotation import Array, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw
 
@@ -60,6 +62,7 @@ def adapt(
     pieces = {**stage, **stage_map}
     shift = _seat_shift(motion, old, stage, pieces)
 
+    motion = replace(motion, props=tuple(_shifted(prop, shift) for prop in motion.props))
     rest_old, rest_new = _rest(old), _rest(new)
     rotmats = torch.tensor(motion.rotations(), dtype=torch.float32)
     transl = torch.tensor(motion.transl, dtype=torch.float32)
@@ -115,8 +118,14 @@ def adapt(
             stage=tuple(piece.to_json() for piece in pieces.values()),
         ),
     )
+    result = replace(result, props=in_hands(result, new))
     quality = {**motion.meta.quality, "adapt": measure(result, new, solids)}
     return replace(result, meta=replace(result.meta, quality=quality))
+
+
+def _shifted(prop: Prop, shift: Array) -> Prop:
+    """What hands hold goes with the people; what rolls or stands stays where it was placed."""
+    return prop if is_furniture(prop.cls) else replace(prop, transl=prop.transl + np.append(shift, 0.0))
 
 
 def _rest(proxies: Sequence[Proxies]) -> torch.Tensor:

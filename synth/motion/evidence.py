@@ -388,9 +388,12 @@ def held_spots(contacts: Sequence[Contact]) -> list[tuple[int, str, int, str]]:
 
 
 def palm_turn(own: str, other: str) -> float:
-    """How exactly two spots face each other, radians: two palms lie flat, a grip may come round a limb."""
+    """How exactly two spots face each other, radians: palms lie flat on palms, backs and what they lift from below, a
+    grip may come round a limb."""
     if own.endswith("_hand_flat"):
         return 0.2  # its fingers would stick in what it lies on
+    if own.endswith("_hand") and (other.startswith("upper_back") or other.endswith("_lift")):
+        return 0.3
     return 0.35 if own.endswith("_hand") and other.endswith(("_hand", "_hand_top")) else 0.5
 
 

@@ -62,6 +62,11 @@ _LIMB_SPOTS = {
 }
 # metres below the hollow of the palm at which the ball of the thumb of a flat hand touches
 _BALL = 0.016
+# Where legs are lifted from below: as above, and how far off the skin, since flesh hangs and bulges in bent legs.
+_LIFTED_SPOTS = {
+    "thigh_lift": ("hip", "knee", 0.62, (0, 0, -1), 0.02),
+    "shin_lift": ("knee", "ankle", 0.4, (0, 0, -1), 0.012),
+}
 # Spots on the trunk: name -> (joint, offset y towards `next` as a share, next, share of half the width, direction)
 _TRUNK_SPOTS = {
     "upper_back": ("spine3", 0.15, "neck", 0.0, (0, 0, -1)),
@@ -151,6 +156,10 @@ def proxies_of(body: BodyModel, betas: Array) -> Proxies:
             spots[f"{side}_{name}"] = measure.limb_spot(f"{side}_{joint}", f"{side}_{child}", share, direction)
         flat = spots[f"{side}_hand_flat"]
         spots[f"{side}_hand_flat"] = replace(flat, offset=flat.offset + _BALL * flat.normal)
+        for name, (joint, child, share, outward, off) in _LIFTED_SPOTS.items():
+            direction = np.array(outward, float)
+            spot = measure.limb_spot(f"{side}_{joint}", f"{side}_{child}", share, direction)
+            spots[f"{side}_{name}"] = Spot(spot.joint, spot.offset + off * direction, spot.normal)
         spots |= measure.foot_spots(side)
     for name, spec in _TRUNK_SPOTS.items():
         spots[name] = measure.trunk_spot(*spec)

@@ -18,7 +18,7 @@ from synth.room import Box, Furniture, nearest
 from synth.rooms import palette as P
 from synth.rooms.mobility import mobile_lift, rollator, wheelchair
 from synth.rooms.piece import Piece, scene_meshes
-from synth.rooms.shapes import box, join, lathe
+from synth.rooms.shapes import box, join, lathe, sphere, tube
 from synth.rotation import Array
 from synth.taxonomy import PROP_CLASSES
 
@@ -31,10 +31,15 @@ HANDLES: Mapping[str, Mapping[str, tuple[float, float, float]]] = {
         "left_foot": (-0.131, 0.45, 0.125), "right_foot": (0.131, 0.45, 0.125),
     },
     "lift": {"left": (-0.16, -0.53, 1.04), "right": (0.16, -0.53, 1.04)},
-    "cup": {"left": (-0.04, 0.0, 0.0), "right": (0.04, 0.0, 0.0)},
+    "cup": {"left": (-0.036, 0.0, -0.025), "right": (0.036, 0.0, -0.025)},
     "box": {"left": (-0.15, 0.0, 0.0), "right": (0.15, 0.0, 0.0)},
     "folder": {"left": (-0.11, 0.0, 0.0), "right": (0.11, 0.0, 0.0)},
     "towel": {"left": (-0.15, 0.0, 0.0), "right": (0.15, 0.0, 0.0)},
+    "book": {"left": (-0.12, 0.0, 0.0), "right": (0.12, 0.0, 0.0)},
+    "bottle": {"left": (-0.036, 0.0, -0.04), "right": (0.036, 0.0, -0.04)},
+    "phone": {"left": (-0.075, 0.0, 0.0), "right": (0.075, 0.0, 0.0)},
+    "pill_cup": {"left": (-0.023, 0.0, -0.015), "right": (0.023, 0.0, -0.015)},
+    "cane": {"top": (0.0, 0.0, 0.44), "middle": (0.0, 0.0, 0.16)},
 }  # fmt: skip
 
 
@@ -60,9 +65,49 @@ def _towel() -> Piece:
     return Piece("", (0.30, 0.22, 0.10), ((P.PILLOW, layers),), -0.05)
 
 
+def _book() -> Piece:
+    covers = join([box((0.24, 0.004, 0.17), (0, y, 0), 0.001) for y in (-0.018, 0.018)])
+    back = box((0.24, 0.036, 0.004), (0, 0, -0.083), 0.001)
+    pages = box((0.232, 0.032, 0.158), (0, 0, 0.003), 0.001)
+    return Piece("", (0.24, 0.04, 0.17), ((P.FABRIC_RED, join([covers, back])), (P.PAPER, pages)), -0.085)
+
+
+def _bottle() -> Piece:
+    profile = [(0, -0.115), (0.036, -0.115), (0.036, 0.05), (0.014, 0.09), (0.014, 0.10), (0, 0.10)]
+    cap = lathe([(0, 0.098), (0.017, 0.098), (0.017, 0.118), (0, 0.118)], 20)
+    return Piece("", (0.072, 0.072, 0.235), ((P.PLASTIC_GREEN, lathe(profile, 24)), (P.PLASTIC, cap)), -0.115)
+
+
+def _phone() -> Piece:
+    case = box((0.156, 0.009, 0.076), (0, 0, 0), 0.003)
+    screen = box((0.146, 0.001, 0.068), (0, 0.0051, 0), 0.0)
+    return Piece("", (0.156, 0.011, 0.076), ((P.PLASTIC_DARK, case), (P.SCREEN, screen)), -0.038)
+
+
+def _pill_cup() -> Piece:
+    profile = [(0, -0.022), (0.021, -0.022), (0.028, 0.022), (0.026, 0.022), (0.02, -0.018), (0, -0.018)]
+    pills = join([sphere(0.006, (x, y, -0.012), 8) for x, y in ((0.008, 0.0), (-0.006, 0.007), (-0.003, -0.009))])
+    return Piece("", (0.056, 0.056, 0.044), ((P.PLASTIC, lathe(profile, 20)), (P.PLASTIC_RED, pills)), -0.022)
+
+
+def _cane() -> Piece:
+    crook = [
+        (0, 0, -0.40),
+        (0, 0, -0.12),
+        (0, 0, 0.16),
+        (0, 0, 0.36),
+        (0, 0.01, 0.41),
+        (0, 0.035, 0.44),
+        (0, 0.07, 0.44),
+        (0, 0.095, 0.41),
+    ]
+    tip = box((0.028, 0.028, 0.04), (0, 0, -0.42), 0.006)
+    return Piece("", (0.028, 0.13, 0.89), ((P.WOOD_WALNUT, tube(crook, 0.011, 10)), (P.RUBBER, tip)), -0.44)
+
+
 _PIECES: Mapping[str, Callable[[], Piece]] = {
     "walker": rollator, "wheelchair": wheelchair, "lift": mobile_lift, "cup": _cup, "box": _box, "folder": _folder,
-    "towel": _towel,
+    "towel": _towel, "book": _book, "bottle": _bottle, "phone": _phone, "pill_cup": _pill_cup, "cane": _cane,
 }  # fmt: skip
 
 

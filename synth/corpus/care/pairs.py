@@ -21,6 +21,7 @@ from synth.corpus.care.tracks import Track
 from synth.corpus.takes import CREDITS
 from synth.interaction import ActionSegment, Contact, Interaction, Meta, Prop
 from synth.motion.agreement import agreement
+from synth.motion.carry import in_hands
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import measure
 from synth.room import Furniture, furniture_from_json
@@ -116,6 +117,7 @@ def make_pair(
     ]
     script = replace(script, actions=retimed(script.actions or _actions(script), tracks, rest))
     motion = replace(motion, meta=_meta(name, identifier, script, people, rng, body))
+    motion = replace(motion, props=in_hands(motion, proxies))
     quality = measure(motion, proxies, script.furniture)
     motion = replace(motion, meta=replace(motion.meta, quality=quality | {"cost": round(report.cost, 1)}))
     return (mirrored(motion, body) if variant.mirror else motion).validate(identifier)

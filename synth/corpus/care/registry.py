@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.care import aids, bed, bedside, catch, rescue, strategies, talk, transfer, wheelchair
+from synth.corpus.care import abed, aids, bed, bedside, catch, handing, rescue, strategies, talk, transfer, wheelchair
 from synth.corpus.care.script import Script
 from synth.corpus.care.strategies import Cast, Variant
 
@@ -21,6 +21,8 @@ FAMILIES: tuple[Any, ...] = (
     rescue,
     catch,
     bedside,
+    abed,
+    handing,
 )  # fmt: skip
 BUILDERS: dict[str, Callable[[Cast, Any, np.random.Generator], Script]] = {
     name: builder for family in FAMILIES for name, builder in family.BUILDERS.items()

@@ -62,7 +62,8 @@ class Seat:
 
 @dataclass(frozen=True)
 class PropHold:
-    """`person`'s spot stays at the hold (`synth.rooms.props.HANDLES`) of the script's prop from `start` to `end` s."""
+    """`person`'s spot stays at the hold (`synth.rooms.props.HANDLES`) of the script's prop from `start` to `end` s;
+    a hand's fingers `bend` (radians) around it."""
 
     person: int
     spot: str
@@ -70,6 +71,7 @@ class PropHold:
     hold: str
     start: float
     end: float
+    bend: float = 1.1
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def take_hold(tracks: Sequence[Track], script: Script) -> list[Track]:
             share = np.clip(
                 np.minimum((script.times - grip.start + 0.4) / 0.6, (grip.end + 0.5 - script.times) / 0.6), 0, 1
             )
-            result[grip.person] = _hand(result[grip.person], grip.spot[:-5], share, bend=1.1)
+            result[grip.person] = _hand(result[grip.person], grip.spot[:-5], share, bend=grip.bend)
     for hold in script.holds:
         if not hold.spot.endswith(("_hand", "_hand_flat")) or hold.person == hold.other:
             continue
