@@ -100,7 +100,7 @@ def make_pair(
         tracks = [
             Track(motion.transl[p].astype(float) + rest[p][0], rotmats) for p, rotmats in enumerate(motion.rotations())
         ]
-        script = replace(script, actions=retimed(script.actions, tracks, rest))
+        script = replace(script, actions=retimed(script.actions, tracks, rest, script.through))
     motion = replace(motion, meta=_meta(name, identifier, script, people, rng, body))
     quality = measure(motion, proxies, script.furniture)
     motion = replace(motion, meta=replace(motion.meta, quality=quality | {"cost": round(report.cost, 1)}))

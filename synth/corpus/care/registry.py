@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.care import aids, bed, strategies, talk, transfer, wheelchair
+from synth.corpus.care import aids, alone, bed, strategies, talk, transfer, wheelchair
 from synth.corpus.care.script import Script
 from synth.corpus.care.strategies import Cast, Variant
 
@@ -18,6 +18,7 @@ FAMILIES: tuple[Any, ...] = (
     wheelchair,
     transfer,
     talk,
+    alone,
 )  # fmt: skip
 BUILDERS: dict[str, Callable[[Cast, Any, np.random.Generator], Script]] = {
     name: builder for family in FAMILIES for name, builder in family.BUILDERS.items()

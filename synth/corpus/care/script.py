@@ -141,6 +141,7 @@ class Script:
     kneels: tuple[Kneel, ...] = ()
     actions: tuple[ActionSegment, ...] = ()
     core: tuple[float, float] | None = None  # seconds that show the action
+    through: bool = False  # ways down and up go on through brief halts (`timing.retimed`)
     datasets: tuple[str, ...] = ()  # whose captures it starts from (`synth.corpus.takes.CREDITS`)
 
     @property
