@@ -40,6 +40,7 @@ SEGMENTS: dict[str, Piece] = {
     "walk_start": Piece("cmu/amc/16_32.amc"),
     "walk_stop": Piece("cmu/amc/16_34.amc"),
     "walk_long": Piece("deepmimic/humanoid3d_long_walk1.txt", 0.5, 12.0),
+    "walk_back": Piece("cmu/bvh-franciscovalentecastro/26_01.bvh"),
     "sit_to_stand": Piece("cmu/amc/14_31.amc", 5.8, 8.6),
     "stand_to_sit": Piece("cmu/amc/14_31.amc", 0.4, 3.6),
     "sit": Piece("cmu/amc/14_31.amc", 3.0, 6.0),

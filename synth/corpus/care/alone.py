@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.care import getups, kneeling, pickups, seats
+from synth.corpus.care import getups, kneeling, pickups, seats, walking
 from synth.corpus.care.script import Script
 from synth.corpus.care.strategies import Cast, Variant
 
-_PARTS = (seats, pickups, getups, kneeling)
+_PARTS = (walking, seats, pickups, getups, kneeling)
 BUILDERS: dict[str, Callable[[Cast, Any, np.random.Generator], Script]] = {
     name: builder for part in _PARTS for name, builder in part.BUILDERS.items()
 }

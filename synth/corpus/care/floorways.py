@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synth.corpus.care.limbs import SIDES, Foot, Key, keyed, reaching, two_bones
+from synth.corpus.care.limbs import SIDES, Foot, Key, keyed, reaching, trailing, two_bones
 from synth.corpus.care.script import FPS, PATIENT, Kneel, Touch
 from synth.corpus.care.strategies import Cast
 from synth.corpus.care.tracks import Course, Track, crossfade, hold, stretch
@@ -249,6 +249,13 @@ def on_fours(
         rotmats[:, hip] = np.swapaxes(world[:, 0], -1, -2) @ first
         rotmats[:, knee] = np.swapaxes(first, -1, -2) @ second
         rotmats[:, ankle] = axis_matrix("x", np.full(count, 1.0))
+    joints, world = forward_kinematics(rotmats, rest, pelvis - rest[0])
+    for touch in tuple(touches):
+        if touch.spot.endswith("shin"):  # the toes rest as long as the knee does
+            side, middle = touch.spot.split("_")[0], round(0.5 * (touch.start + touch.end) * FPS)
+            foot = JOINT[f"{side}_foot"]
+            at = joints[middle, foot] + world[middle, foot] @ np.array([0.0, -0.02, 0.05])
+            touches.append(replace(touch, spot=f"{side}_toes", at=(float(at[0]), float(at[1]), max(0.004, float(at[2])))))
     for side in SIDES:
         track = reaching(track, rest, side, spots[f"{side}_hand"], np.ones(count), 0.8, 0.5)
     return track, tuple(touches)
@@ -291,7 +298,7 @@ def _stepping(
 def lying_face_down(cast: Cast, seconds: float, until: float = 1.32) -> Track:
     """Captured: from the belly up on hands and knees, in so many seconds; ends over the origin, facing +x."""
     piece = cast.piece(PATIENT, "get_up_face_down", 0.0, until)
-    piece = stretch(piece, max(4, round(seconds * FPS)))
+    piece = trailing(stretch(piece, max(4, round(seconds * FPS))), cast.rest[PATIENT])
     return piece.placed(piece.frames - 1, 0.0, np.zeros(2))
 
 

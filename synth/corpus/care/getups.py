@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synth.corpus.care.floorways import WIDE, Measures, follow, lying_face_down, measures, on_fours, resting, through
-from synth.corpus.care.limbs import Foot, Key, reaching, shares
-from synth.corpus.care.script import FPS, PATIENT, Actor, Hold, Kneel, Phase, Script, Touch
+from synth.corpus.care.limbs import Foot, Key, reaching, shares, trailing
+from synth.corpus.care.script import FPS, PATIENT, Actor, Hold, Kneel, Phase, Script, Seat, Touch
 from synth.corpus.care.seats import thigh_top
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Variant
@@ -17,12 +17,12 @@ from synth.corpus.care.tracks import Course, Track, feet_path, stance_track, sta
 from synth.interaction import ActionSegment
 from synth.room import Furniture
 
-# captured ways: segment, seconds of lying that are left out at its start, seconds of it at which a first try sinks back
-# and at which one rests (sitting, or on all fours) before the rise
+# captured ways: segment, seconds of lying that are left out at its start, seconds of it at which a first try sinks back,
+# at which one rests (sitting, or on all fours) before the rise, and until which the seat is on the floor
 WAYS = {
-    "sits up, crouches": ("get_up", 0.35, 1.9, None), "over the side": ("get_up_bk", 0.9, 2.3, 2.7),
-    "knees drawn in": ("get_up_dg", 0.5, 1.5, None), "turns and pushes": ("get_up_mm", 0.8, 2.3, 2.75),
-    "rolls forward": ("get_up_tr", 0.5, 1.9, None), "from the belly": ("get_up_face_down", 0.0, 0.95, 1.25),
+    "sits up, crouches": ("get_up", 0.35, 1.9, 1.95, 2.25), "over the side": ("get_up_bk", 0.9, 2.3, 2.7, 3.4),
+    "knees drawn in": ("get_up_dg", 0.5, 1.5, None, 1.6), "turns and pushes": ("get_up_mm", 0.8, 2.3, 2.75, 3.4),
+    "rolls forward": ("get_up_tr", 0.5, 1.9, None, 2.1), "from the belly": ("get_up_face_down", 0.0, 0.95, 1.25, 0.0),
 }  # fmt: skip
 
 
@@ -51,12 +51,13 @@ class _Solved:
     holds: tuple[Hold, ...] = ()
     kneels: tuple[Kneel, ...] = ()
     furniture: tuple[Furniture, ...] = ()
+    seats: tuple[Seat, ...] = ()
     tried: tuple[float, float] | None = None
     rests: float | None = None
 
 
 def _captured(cast: Cast, variant: GetUpVariant, tempo: float) -> _Solved:
-    name, first, back, rests = WAYS[variant.way]
+    name, first, back, rests, leaves = WAYS[variant.way]
     piece = cast.piece(PATIENT, name, first)
     pace = tempo * (1.9 if variant.way == "from the belly" else 1.25)
     keys, frames = [0.0], [0]
@@ -76,13 +77,18 @@ def _captured(cast: Cast, variant: GetUpVariant, tempo: float) -> _Solved:
     keys.append(piece.frames - 1.0)
     frames.append(frames[-1] + round((piece.frames - 1 - keys[-2]) * pace))
     track = warp(piece, keys, frames)
+    if not leaves:
+        track = trailing(track, cast.rest[PATIENT])
+    played = np.interp(np.arange(track.frames), frames, keys) if leaves else np.zeros(1)
+    off = variant.lies + float(np.flatnonzero(played <= leaves * FPS)[-1]) / FPS
+    seats = (Seat(PATIENT, "floor", 0.0, off),) if leaves else ()
     # into a steady way of standing over the feet as they end
     rest = cast.rest[PATIENT]
     times = np.arange(round(variant.stays * FPS)) / FPS
     feet = feet_path(times, standing_feet(track, -1, rest), [])
     standing = stance_track(times, feet, [StanceKey(0.0, 0.03, 0.12)], rest)
     track = resting(follow(track, cast.alive(PATIENT, standing), 0.7), variant.lies)
-    return _Solved(track, tried=tried, rests=rests)
+    return _Solved(track, seats=seats, tried=tried, rests=rests)
 
 
 def _kneeling_up(size: Measures, tempo: float, rest: float, chair: bool) -> tuple[tuple[Key, ...], dict[str, float], float]:
@@ -96,7 +102,7 @@ def _kneeling_up(size: Measures, tempo: float, rest: float, chair: bool) -> tupl
         Key(rest, (0.0, 0.0, size.thigh + 0.05), mine, other, pitch=1.35, bend=0.1),
     ]
     time = rest + 1.3 * tempo
-    upright = 0.35 if chair else 0.15
+    upright = 0.7 if chair else 0.15
     keys.append(Key(time, (knee + 0.02, 0.0, low), mine, other, pitch=upright, bend=0.15))
     knelt = time
     time += 0.5
@@ -141,10 +147,10 @@ def _solved(cast: Cast, variant: GetUpVariant, tempo: float, rng: np.random.Gene
         touches.append(Touch(PATIENT, f"{side}_hand", "floor", place, 0.0, away))
     if chair:
         height = float(np.round(rng.uniform(0.43, 0.47), 3))
-        piece = stage_piece("chair", (0.50, 0.0), np.pi / 2, height)
+        piece = stage_piece("chair", (0.78, 0.0), np.pi / 2, height)
         furniture = (piece,)
         for side, sign in (("left", 1.0), ("right", -1.0)):
-            at = (0.42, 0.14 * sign, height + 0.012)
+            at = (0.62, 0.14 * sign, height + 0.012)
             begin, leave = when["knelt"] - 0.2, when["rise"] + 0.95 * tempo
             up = reaching(up, rest, side, np.array(at), shares(up.frames, begin, leave, 0.6), 0.7, 0.5)
             touches.append(Touch(PATIENT, f"{side}_hand", "chair", at, begin, leave))
@@ -163,7 +169,7 @@ def _solved(cast: Cast, variant: GetUpVariant, tempo: float, rng: np.random.Gene
     )
     return _Solved(
         track, tuple(t for t in moved if t.end > t.start + 0.1),
-        tuple(replace(h, start=h.start + lead, end=h.end + lead) for h in holds), kneels, furniture, None,
+        tuple(replace(h, start=h.start + lead, end=h.end + lead) for h in holds), kneels, furniture, (), None,
         lead + when["knelt"] + 0.25,
     )  # fmt: skip
 
@@ -203,6 +209,7 @@ def get_up(cast: Cast, variant: GetUpVariant, rng: np.random.Generator) -> Scrip
         actors=(Actor(cast.betas[PATIENT], track),),
         holds=made.holds,
         furniture=made.furniture,
+        seats=made.seats,
         touches=made.touches,
         kneels=made.kneels,
         facts={"grip": "chair" if made.furniture else "none", "role": variant.role,
@@ -224,7 +231,7 @@ VARIANTS: dict[str, tuple[GetUpVariant, ...]] = {
         GetUpVariant(way="knee", lies=0.8, strategy="hands and knees, one foot"),
         GetUpVariant(way="over the side", tempo=1.1, mirror=True),
         GetUpVariant(way="from the belly", tempo=1.2),
-        GetUpVariant(way="chair", lies=0.7, tempo=1.05, strategy="up by a chair"),
+        GetUpVariant(way="chair", lies=0.7, tempo=1.0, strategy="up by a chair"),
         GetUpVariant(way="knees drawn in", tempo=1.4),
         GetUpVariant(way="turns and pushes", tempo=1.1, mirror=True),
         GetUpVariant(fails=1, lies=0.5, tempo=0.8, strategy="sinks back, second try"),

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from synth.corpus.care.script import FPS
-from synth.corpus.care.tracks import FeetPath, StanceKey, Track, between, stance_track
+from synth.corpus.care.tracks import FeetPath, StanceKey, Track, between, smoothed, stance_track
 from synth.rotation import Array, axis_angle_to_matrix, axis_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics, upright
 
@@ -206,6 +206,38 @@ def stepping(times: Array, path: FeetPath, keys: Sequence[StanceKey], rest: Arra
         x, y = path.xy[:, index, 0] + BALL[2] * np.cos(yaw), path.xy[:, index, 1] + BALL[2] * np.sin(yaw)
         feet[side] = {"x": x, "y": y, "yaw": yaw, "pitch": 0.0 * yaw, "lift": path.lift[:, index]}
     return standing_on(stance_track(times, path, keys, rest), feet, rest)
+
+
+def hanging(track: Track) -> Track:
+    """The arms hang, whatever they did."""
+    rotmats = track.rotmats.copy()
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        rotmats[:, JOINT[f"{side}_shoulder"]] = axis_matrix("x", -0.15) @ axis_matrix("z", -1.25 * sign)
+        rotmats[:, JOINT[f"{side}_elbow"]] = axis_matrix("y", -0.35 * sign)
+        for name in ("collar", "wrist"):
+            rotmats[:, JOINT[f"{side}_{name}"]] = np.eye(3)
+    return Track(track.pelvis, rotmats)
+
+
+def trailing(track: Track, rest: Array, lift: float = 0.09) -> Track:
+    """Feet that are drawn over the floor without carrying anybody come off it by up to `lift` metres while they move.
+
+    For the way from the belly on hands and knees: shins lift when knees are drawn in.
+    """
+    joints, world = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
+    rotmats = track.rotmats.copy()
+    for side in SIDES:
+        hip, knee, ankle = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
+        speed = np.linalg.norm(np.gradient(joints[:, ankle, :2], axis=0), axis=-1) * FPS
+        up = lift * smoothed(np.clip((speed - 0.03) / 0.1, 0, 1), 0.12, FPS)
+        upper, lower = rest[knee] - rest[hip], rest[ankle] - rest[knee]
+        goal = joints[:, ankle] + up[:, None] * _UP
+        pole = world[:, hip][:, :, 2]
+        first, second = two_bones(joints[:, hip], goal, upper, lower, np.array([1.0, 0.0, 0.0]), pole)
+        rotmats[:, hip] = np.swapaxes(world[:, 0], -1, -2) @ first
+        rotmats[:, knee] = np.swapaxes(first, -1, -2) @ second
+        rotmats[:, ankle] = np.swapaxes(second, -1, -2) @ world[:, ankle]
+    return Track(track.pelvis, rotmats)
 
 
 def lowered(track: Track, rest: Array, drop: Array, bend: Array) -> Track:

@@ -8,7 +8,7 @@ import numpy as np
 
 from synth.corpus.care.floorways import follow, foot_at, kneel_keys, knees_down, measures, resting, through
 from synth.corpus.care.kneeling import stops, walked_up
-from synth.corpus.care.limbs import lowered, reaching, shares
+from synth.corpus.care.limbs import hanging, lowered, reaching, shares
 from synth.corpus.care.seats import thigh_top
 from synth.corpus.care.script import FPS, PATIENT, Actor, Kneel, Phase, PropHold, Script, Touch
 from synth.corpus.care.stage import stage_piece
@@ -68,8 +68,9 @@ def _captured(cast: Cast, variant: PickVariant, tempo: float) -> _Bend:
     name, first, last, lowest, drop, bend = BENDS[variant.how]
     piece = cast.piece(PATIENT, name, first, last)
     low = (lowest - first) * FPS
-    if variant.how == "squat":
-        tempo = 1.5 * tempo  # captured as exercise
+    if variant.how == "squat":  # captured as exercise: fast, the arms stretched out
+        tempo = 1.5 * tempo
+        piece = hanging(piece)
     keys, frames = [0.0], [0]
     at = low * 1.15 * tempo
     for _ in range(variant.misses):
@@ -169,7 +170,7 @@ def _taken(
     below = 0.36 + float(rng.uniform(-0.04, 0.03))
     carried = shoulders + 0.28 * ahead + (0.0 if variant.both else 0.14) * aside - np.array([0.0, 0.0, below])
     carried[:, 2] = np.maximum(carried[:, 2], low + 0.12)
-    share = np.clip((times - grasp) / (1.7 * tempo), 0, 1)
+    share = np.clip((times - grasp - 0.12) / (1.7 * tempo), 0, 1)
     share = share**3 * (10 - 15 * share + 6 * share**2)
     middle = lying + share[:, None] * (carried - lying)
     turned = np.unwrap(np.where(times < grasp, yaw[at], yaw))
@@ -178,10 +179,10 @@ def _taken(
     holds = []
     for name in ("right", "left") if variant.both else ("right",):
         where = middle + turn @ handle(variant.thing, name)
-        on = np.clip((times - grasp + 0.75 * tempo) / (0.7 * tempo), 0, 1)
+        on = np.clip((times - grasp + 0.1 + 0.7 * tempo) / (0.7 * tempo), 0, 1)
         on = on**3 * (10 - 15 * on + 6 * on**2)
         track = reaching(track, rest, name, where, on, 0.0, 0.4)
-        holds.append(PropHold(PATIENT, f"{name}_hand", ID, name, grasp, times[-1] + 1 / FPS))
+        holds.append(PropHold(PATIENT, f"{name}_hand", ID, name, grasp + 0.05, times[-1] + 1 / FPS))
     return track, prop, tuple(holds)
 
 

@@ -111,8 +111,8 @@ def _hands(variant: SeatVariant, piece: Furniture, begin: float, end: float, rng
         sides = ("left", "right") if variant.hands == "arms" else ("right",)
         places = [(side, (x, (0.322 if side == "left" else -0.322), 0.678)) for side in sides]
     elif variant.hands == "mattress":
-        x = 0.02 + float(rng.uniform(-0.03, 0.02))
-        places = [(side, (x, 0.33 if side == "left" else -0.33, height + 0.028)) for side in ("left", "right")]
+        x = -0.04 + float(rng.uniform(-0.03, 0.02))
+        places = [(side, (x, 0.38 if side == "left" else -0.38, height + 0.03)) for side in ("left", "right")]
     else:
         return _Hands()
     return _Hands(points=tuple((side, at, begin, end) for side, at in places))
