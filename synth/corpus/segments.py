@@ -59,8 +59,8 @@ SEGMENTS: dict[str, Piece] = {
     # Lying down is slow and controlled, so run backwards it is a believable way up.
     "get_up": Piece("hdm05/HDM_bd_lieDownFloor_001_120.amc", reverse=True),
     "get_up_bk": Piece("hdm05/HDM_bk_lieDownFloor_005_120.amc", reverse=True),
-    "get_up_dg": Piece("hdm05/HDM_dg_lieDownFloor_013_120.amc", reverse=True),
-    "get_up_mm": Piece("hdm05/HDM_mm_lieDownFloor_015_120.amc", 0.3, reverse=True),
+    "get_up_bk2": Piece("hdm05/HDM_bk_lieDownFloor_010_120.amc", reverse=True),
+    "get_up_mm": Piece("hdm05/HDM_mm_lieDownFloor_016_120.amc", 0.3, reverse=True),
     "get_up_tr": Piece("hdm05/HDM_tr_lieDownFloor_020_120.amc", reverse=True),
     "get_up_face_down": Piece("deepmimic/humanoid3d_getup_facedown.txt"),
     "crawl": Piece("deepmimic/humanoid3d_crawl.txt"),

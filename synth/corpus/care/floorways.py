@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -42,9 +43,7 @@ class Measures:
 
 def measures(rest: Array) -> Measures:
     hip, knee, ankle = (rest[JOINT[f"left_{name}"]] for name in ("hip", "knee", "ankle"))
-    return Measures(
-        float(np.linalg.norm(hip - knee)), float(np.linalg.norm(knee - ankle)), float(rest[0, 1] - hip[1])
-    )
+    return Measures(float(np.linalg.norm(hip - knee)), float(np.linalg.norm(knee - ankle)), float(rest[0, 1] - hip[1]))
 
 
 def follow(first: Track, second: Track, ease: float = 0.5) -> Track:
@@ -99,7 +98,7 @@ def kneel_keys(
     falters: bool = False,
     feet: tuple[Foot, Foot] | None = None,
 ) -> KneelPlan:
-    """Stand at the origin facing +x; a long step, the knee of `side` comes down, perhaps the other one; perhaps up again.
+    """Stand at the origin facing +x; a long step, the knee of `side` comes down, perhaps the other one; perhaps rise.
 
     step: "forward" (the other foot goes ahead) or "back" (the kneeling one goes back); sits: how far down on the heels,
     0 to 1; lean: radians the trunk leans ahead while kneeling; falters: stops half-way, comes up and goes down again;
@@ -116,9 +115,11 @@ def kneel_keys(
     knee = knelt.x + size.toes
     low = size.kneeling - 0.015
 
-    def key(time: float, x: float, z: float, mine: Foot, other: Foot, pitch: float, bend: float = 0.1, **more) -> Key:
+    def key(
+        time: float, x: float, z: float, mine: Foot, other: Foot, pitch: float, bend: float = 0.1, gaze: float = 0.0
+    ) -> Key:
         pair = (mine, other) if own == 0 else (other, mine)
-        return Key(time, (x, 0.0, z), *pair, pitch=pitch, bend=bend, **more)
+        return Key(time, (x, 0.0, z), *pair, pitch=pitch, bend=bend, gaze=gaze)
 
     tall = size.standing
     mine, other = stand[own], stand[1 - own]
@@ -201,10 +202,10 @@ _DUTY = 0.62  # share of the way that a hand or knee stays where it is
 def on_fours(
     cast: Cast, distance: Array, course: Course, step: float = 0.34, hands: tuple[float, float] = (0.50, 0.17)
 ) -> tuple[Track, tuple[Touch, ...]]:
-    """Crawl on hands and knees along a course, `distance` [T] metres far; also what rests on the floor, where and when.
+    """Crawl on hands and knees along a course, `distance` [T] metres far; also what rests where on the floor, and when.
 
-    A hand and the opposite knee go together; each stays where it is for `_DUTY` of the way. step: metres; hands: how far
-    ahead of the pelvis and how far aside, metres.
+    A hand and the opposite knee go together; each stays where it is for `_DUTY` of the way. step: metres; hands: how
+    far ahead of the pelvis and how far aside, metres.
     """
     rest = cast.rest[PATIENT]
     size = measures(rest)
@@ -220,9 +221,9 @@ def on_fours(
         for begin, end in planted:
             x, y, way = anchors[begin]
             back = 0.0 if hand else 0.4 * size.shin
-            at = (x - back * np.cos(way), y - back * np.sin(way), 0.004 if hand else 0.045)
+            at = (float(x - back * np.cos(way)), float(y - back * np.sin(way)), 0.004 if hand else 0.045)
             if end - begin >= 4:
-                touches.append(Touch(PATIENT, spot, "floor", tuple(map(float, at)), begin / FPS, (end - 1) / FPS))
+                touches.append(Touch(PATIENT, spot, "floor", at, begin / FPS, (end - 1) / FPS))
     rotmats = np.tile(np.eye(3), (count, 24, 1, 1))
     pitch = np.full(count, 1.42)
     rotmats[:, 0] = upright(yaw) @ axis_matrix("x", pitch)
@@ -255,7 +256,9 @@ def on_fours(
             side, middle = touch.spot.split("_")[0], round(0.5 * (touch.start + touch.end) * FPS)
             foot = JOINT[f"{side}_foot"]
             at = joints[middle, foot] + world[middle, foot] @ np.array([0.0, -0.02, 0.05])
-            touches.append(replace(touch, spot=f"{side}_toes", at=(float(at[0]), float(at[1]), max(0.004, float(at[2])))))
+            touches.append(
+                replace(touch, spot=f"{side}_toes", at=(float(at[0]), float(at[1]), max(0.004, float(at[2]))))
+            )
     for side in SIDES:
         track = reaching(track, rest, side, spots[f"{side}_hand"], np.ones(count), 0.8, 0.5)
     return track, tuple(touches)
@@ -275,7 +278,9 @@ def _stepping(
 
     def place(index: Array) -> Array:
         centre, yaw = course.at((index + phase) * step)
-        turned = np.stack([off[0] * np.cos(yaw) - off[1] * np.sin(yaw), off[0] * np.sin(yaw) + off[1] * np.cos(yaw)], -1)
+        turned = np.stack(
+            [off[0] * np.cos(yaw) - off[1] * np.sin(yaw), off[0] * np.sin(yaw) + off[1] * np.cos(yaw)], -1
+        )
         return np.concatenate([centre + turned, yaw[:, None]], -1)
 
     swing = np.clip((np.abs(part) - _DUTY / 2) / (1 - _DUTY), 0, 0.5)
@@ -291,15 +296,21 @@ def _stepping(
     stays = []
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
         cuts = [begin, *(begin + 1 + np.flatnonzero(np.diff(whole[begin:end]))), end]
-        stays += [(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        stays += [(int(a), int(b)) for a, b in itertools.pairwise(cuts)]
     return np.concatenate([way[:, :2], up[:, None]], -1), stays, here
 
 
 def lying_face_down(cast: Cast, seconds: float, until: float = 1.32) -> Track:
     """Captured: from the belly up on hands and knees, in so many seconds; ends over the origin, facing +x."""
     piece = cast.piece(PATIENT, "get_up_face_down", 0.0, until)
-    piece = trailing(stretch(piece, max(4, round(seconds * FPS))), cast.rest[PATIENT])
+    piece = stretch(piece, max(4, round(seconds * FPS)))
     return piece.placed(piece.frames - 1, 0.0, np.zeros(2))
+
+
+def drawn_in(cast: Cast, track: Track, until: float) -> Track:
+    """Up to `until` seconds nobody's weight is on the feet: those that move come off the floor."""
+    last = min(round(until * FPS), track.frames - 1)
+    return crossfade(trailing(track, cast.rest[PATIENT]), track, max(0, last - 6), last)
 
 
 def resting(track: Track, seconds: float, last: bool = False) -> Track:

@@ -6,22 +6,32 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synth.corpus.care.floorways import WIDE, Measures, follow, lying_face_down, measures, on_fours, resting, through
+from synth.corpus.care.floorways import (
+    WIDE,
+    Measures,
+    drawn_in,
+    follow,
+    lying_face_down,
+    measures,
+    on_fours,
+    resting,
+    through,
+)
 from synth.corpus.care.limbs import Foot, Key, reaching, shares, trailing
 from synth.corpus.care.script import FPS, PATIENT, Actor, Hold, Kneel, Phase, Script, Seat, Touch
 from synth.corpus.care.seats import thigh_top
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.timing import changing
-from synth.corpus.care.tracks import Course, Track, feet_path, stance_track, standing_feet, StanceKey, warp
+from synth.corpus.care.tracks import Course, StanceKey, Track, feet_path, stance_track, standing_feet, warp
 from synth.interaction import ActionSegment
 from synth.room import Furniture
 
-# captured ways: segment, seconds of lying that are left out at its start, seconds of it at which a first try sinks back,
-# at which one rests (sitting, or on all fours) before the rise, and until which the seat is on the floor
+# captured ways: segment, seconds of lying that are left out at its start, seconds of it at which a first try sinks
+# back, at which one rests (sitting, or on all fours) before the rise, and until which the seat is on the floor
 WAYS = {
     "sits up, crouches": ("get_up", 0.35, 1.9, 1.95, 2.25), "over the side": ("get_up_bk", 0.9, 2.3, 2.7, 3.4),
-    "knees drawn in": ("get_up_dg", 0.5, 1.5, None, 1.6), "turns and pushes": ("get_up_mm", 0.8, 2.3, 2.75, 3.4),
+    "knees drawn in": ("get_up_bk2", 2.2, 2.0, 2.25, 2.8), "turns and pushes": ("get_up_mm", 0.8, 2.1, 2.4, 3.1),
     "rolls forward": ("get_up_tr", 0.5, 1.9, None, 2.1), "from the belly": ("get_up_face_down", 0.0, 0.95, 1.25, 0.0),
 }  # fmt: skip
 
@@ -36,7 +46,7 @@ class GetUpVariant(Variant):
     way: str = "sits up, crouches"
     fails: int = 0
     lies: float = 1.0
-    rest: float = 0.5
+    rest: float = 0.2
     stays: float = 1.2
     role: str = "patient"
     strategy: str = ""
@@ -91,7 +101,9 @@ def _captured(cast: Cast, variant: GetUpVariant, tempo: float) -> _Solved:
     return _Solved(track, seats=seats, tried=tried, rests=rests)
 
 
-def _kneeling_up(size: Measures, tempo: float, rest: float, chair: bool) -> tuple[tuple[Key, ...], dict[str, float], float]:
+def _kneeling_up(
+    size: Measures, tempo: float, rest: float, chair: bool
+) -> tuple[tuple[Key, ...], dict[str, float], float]:
     """From all fours at the origin (knees a little behind the pelvis) over one foot to standing; its moments."""
     knee = -0.08
     ball = knee - size.toes
@@ -134,14 +146,14 @@ def _solved(cast: Cast, variant: GetUpVariant, tempo: float, rng: np.random.Gene
     size = measures(rest)
     chair = variant.way == "chair"
     still = np.zeros(12)
-    fours, at_first = on_fours(cast, still, Course())
-    keys, when, end = _kneeling_up(size, tempo, variant.rest, chair)
+    _, at_first = on_fours(cast, still, Course())
+    keys, when, end = _kneeling_up(size, tempo, 0.05, chair)
     up = cast.alive(PATIENT, through(keys, end, rest))
     palms = {t.spot: t.at for t in at_first if t.spot.endswith("hand")}
     touches, holds = [], []
     furniture: tuple[Furniture, ...] = ()
     for side in ("left", "right"):
-        away = variant.rest + 0.35 * tempo
+        away = 0.05 + 0.35 * tempo
         place = palms.get(f"{side}_hand", (0.5, 0.17 if side == "left" else -0.17, 0.004))
         up = reaching(up, rest, side, np.array(place), shares(up.frames, -1.0, away, 0.5), 0.8, 0.5)
         touches.append(Touch(PATIENT, f"{side}_hand", "floor", place, 0.0, away))
@@ -161,7 +173,7 @@ def _solved(cast: Cast, variant: GetUpVariant, tempo: float, rng: np.random.Gene
     first = lying_face_down(cast, 2.3 * tempo).placed(-1, 0.0, np.zeros(2))
     first = resting(first, variant.lies)
     lead = first.frames / FPS
-    track = follow(first, up, 0.7)
+    track = drawn_in(cast, follow(first, up, 0.7), lead + 0.7)
     moved = [replace(t, start=t.start + (lead if t.start > 0 else lead + 0.5), end=t.end + lead) for t in touches]
     kneels = (
         Kneel(PATIENT, "left_knee", lead + 0.5, lead + when["rise"]),
@@ -232,11 +244,13 @@ VARIANTS: dict[str, tuple[GetUpVariant, ...]] = {
         GetUpVariant(way="over the side", tempo=1.1, mirror=True),
         GetUpVariant(way="from the belly", tempo=1.2),
         GetUpVariant(way="chair", lies=0.7, tempo=1.0, strategy="up by a chair"),
-        GetUpVariant(way="knees drawn in", tempo=1.4),
+        GetUpVariant(way="knees drawn in", tempo=1.15),
         GetUpVariant(way="turns and pushes", tempo=1.1, mirror=True),
-        GetUpVariant(fails=1, lies=0.5, tempo=0.8, strategy="sinks back, second try"),
+        GetUpVariant(fails=1, lies=0.4, tempo=0.72, strategy="sinks back, second try"),
         GetUpVariant(way="rolls forward", tempo=1.2, role="person"),
-        GetUpVariant(way="from the belly", tempo=1.0, lies=0.7, fails=1, mirror=True, strategy="from the belly, second try"),
+        GetUpVariant(
+            way="from the belly", tempo=0.82, lies=0.6, fails=1, mirror=True, strategy="from the belly, second try"
+        ),
     ),
 }
 CAPTIONS: dict[str, tuple[str, ...]] = {

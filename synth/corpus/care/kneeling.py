@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synth.corpus.care.aids import double_support
 from synth.corpus.care.floorways import (
-    follow, foot_at, kneel_keys, knees_down, lying_face_down, measures, on_fours, resting, through,
+    WIDE,
+    drawn_in,
+    follow,
+    foot_at,
+    kneel_keys,
+    knees_down,
+    lying_face_down,
+    measures,
+    on_fours,
+    resting,
+    through,
 )  # fmt: skip
-from synth.corpus.care.limbs import reaching, shares
-from synth.corpus.care.script import FPS, PATIENT, Actor, Hold, Phase, Script, Touch
+from synth.corpus.care.limbs import Foot, Key, reaching, shares
+from synth.corpus.care.script import FPS, PATIENT, Actor, Hold, Kneel, Phase, Script, Touch
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.tracks import Course, Track, smoothed, stretch
 from synth.interaction import ActionSegment
+from synth.room import Furniture
 
 _OTHER = {"left": "right", "right": "left"}
 
@@ -73,7 +83,7 @@ def kneel_down(cast: Cast, variant: KneelVariant, rng: np.random.Generator) -> S
     shift = walk.frames / FPS if walk else 0.0
     holds: tuple[Hold, ...] = ()
     touches: tuple[Touch, ...] = ()
-    furniture = ()
+    furniture: tuple[Furniture, ...] = ()
     far = _OTHER[variant.side]
     lands, lifts = plan.down - 0.8 * tempo, plan.end if not variant.rises else plan.up + 0.7
     if variant.hand == "thigh":
@@ -96,9 +106,7 @@ def kneel_down(cast: Cast, variant: KneelVariant, rng: np.random.Generator) -> S
         touches = (Touch(PATIENT, f"{variant.side}_hand", "chair", at, lands - 0.4 + shift, until + shift),)
     track = follow(walk, kneel, 0.5) if walk else kneel
     seconds = track.frames / FPS
-    kneels = tuple(
-        type(k)(k.person, k.part, k.start + shift, k.end + shift) for k in knees_down(plan, variant.side)
-    )
+    kneels = tuple(type(k)(k.person, k.part, k.start + shift, k.end + shift) for k in knees_down(plan, variant.side))
     step = begin + shift
     down, up = plan.down + shift, plan.up + shift
     actions = []
@@ -110,7 +118,8 @@ def kneel_down(cast: Cast, variant: KneelVariant, rng: np.random.Generator) -> S
         actions.append(ActionSegment(PATIENT, 0.0, step, "standing"))
     actions.append(ActionSegment(PATIENT, step, down + 0.1, "kneel_down"))
     if variant.rises:
-        actions += [ActionSegment(PATIENT, down + 0.1, up, "kneeling"), ActionSegment(PATIENT, up, up + 1.6 * tempo, "stand_up"),
+        actions += [ActionSegment(PATIENT, down + 0.1, up, "kneeling"),
+                    ActionSegment(PATIENT, up, up + 1.6 * tempo, "stand_up"),
                     ActionSegment(PATIENT, up + 1.6 * tempo, seconds, "standing")]  # fmt: skip
     else:
         actions.append(ActionSegment(PATIENT, down + 0.1, seconds, "kneeling"))
@@ -178,7 +187,7 @@ class CrawlVariant(Variant):
 
 
 def crawl(cast: Cast, variant: CrawlVariant, rng: np.random.Generator) -> Script:
-    """On hands and knees, or low on the elbows; straight or in a curve, with a halt, from the belly or from kneeling."""
+    """On hands and knees, or low on the elbows; straight, in a curve, with a halt, from the belly, up to a chair."""
     if variant.low:
         return _low(cast, variant, rng)
     rest = cast.rest[PATIENT]
@@ -199,14 +208,16 @@ def crawl(cast: Cast, variant: CrawlVariant, rng: np.random.Generator) -> Script
     course = Course(variant.bend * float(rng.uniform(0.9, 1.1)), 0.3)
     track, touches = on_fours(cast, distance, course, variant.step * float(rng.uniform(0.93, 1.05)))
     track = cast.alive(PATIENT, track)
-    kneels = []
-    lead, actions = 0.0, []
+    kneels: list[Kneel] = []
+    furniture: tuple[Furniture, ...] = ()
+    lead = 0.0
+    actions: list[ActionSegment] = []
     datasets = ["cmu", "reactidle"]
     if variant.begins == "belly":
         first = resting(lying_face_down(cast, 2.6 * variant.tempo), 0.8)
         first = first.placed(first.frames - 1, 0.0, track.pelvis[0, :2])
         lead = first.frames / FPS
-        track = follow(first, track, 0.9)
+        track = drawn_in(cast, follow(first, track, 0.9), lead + 0.9)
         actions = [ActionSegment(PATIENT, 0.0, 0.8, "fallen"), ActionSegment(PATIENT, 0.8, lead, "other")]
         datasets.append("deepmimic")
     elif variant.begins == "kneeling":
@@ -216,12 +227,10 @@ def crawl(cast: Cast, variant: CrawlVariant, rng: np.random.Generator) -> Script
         first = first.placed(first.frames - 1, 0.0, track.pelvis[0, :2] + np.array([-0.06, 0.0]))
         lead = first.frames / FPS
         track = follow(first, track, 1.5)
-        actions = [ActionSegment(PATIENT, 0.0, lead, "kneeling"), ActionSegment(PATIENT, lead, lead + 1.3, "other")]
+        actions = [ActionSegment(PATIENT, 0.0, lead, "kneeling"), ActionSegment(PATIENT, lead, lead + 1.4, "other")]
     wait = {"belly": 0.5, "kneeling": 1.4}.get(variant.begins, 0.0)
     touches = tuple(
-        Touch(t.person, t.spot, t.furniture, t.at, t.start + lead, t.end + lead)
-        for t in touches
-        if t.end > wait + 0.2
+        Touch(t.person, t.spot, t.furniture, t.at, t.start + lead, t.end + lead) for t in touches if t.end > wait + 0.2
     )
     touches = tuple(
         Touch(t.person, t.spot, t.furniture, t.at, max(t.start, lead + wait if lead else 0.0), t.end) for t in touches
@@ -229,7 +238,15 @@ def crawl(cast: Cast, variant: CrawlVariant, rng: np.random.Generator) -> Script
     seconds = track.frames / FPS
     at = lead + (wait if variant.begins == "kneeling" else 0.0)
     actions.append(ActionSegment(PATIENT, at, seconds, "crawl"))
-    furniture = ()
+    if variant.chair:
+        raised, hands, piece, takes = _up_to_chair(cast, float(distance[-1]), variant.tempo, rng)
+        track = follow(track, raised, 0.4)
+        furniture, end = (piece,), track.frames / FPS
+        kneels = [Kneel(PATIENT, f"{side}_knee", seconds + 0.3, end) for side in _OTHER]
+        touches += tuple(replace(t, start=t.start + seconds, end=t.end + seconds) for t in hands)
+        actions += [ActionSegment(PATIENT, seconds, seconds + takes, "other"),
+                    ActionSegment(PATIENT, seconds + takes, end, "kneeling")]  # fmt: skip
+        seconds = end
     return Script(
         name="crawl_alone",
         seconds=seconds,
@@ -239,14 +256,40 @@ def crawl(cast: Cast, variant: CrawlVariant, rng: np.random.Generator) -> Script
         furniture=furniture,
         touches=touches,
         kneels=tuple(kneels),
-        facts={"grip": "none", "role": variant.role, "strategy": variant.strategy, "how": "slowly" if variant.tempo > 1.2 else "",
-               "belly": "belly" if variant.begins == "belly" else ""},
+        facts={"grip": "none", "role": variant.role, "strategy": variant.strategy,
+               "how": "slowly" if variant.tempo > 1.2 else "", "belly": "belly" if variant.begins == "belly" else ""},
         roles=(variant.role,),
         actions=tuple(actions),
         core=(round(at, 3), round(seconds, 3)),
         datasets=tuple(datasets),
         through=True,
     )  # fmt: skip
+
+
+def _up_to_chair(
+    cast: Cast, at: float, tempo: float, rng: np.random.Generator
+) -> tuple[Track, tuple[Touch, ...], Furniture, float]:
+    """From all fours, the pelvis at x = `at`, up on the knees with both hands on a seat; seconds it takes."""
+    rest = cast.rest[PATIENT]
+    size = measures(rest)
+    feet = Foot(-0.08 - size.toes, WIDE, pitch=1.2), Foot(-0.08 - size.toes, -WIDE, pitch=1.2)
+    low, knelt = size.kneeling - 0.02, 0.3 + 1.3 * tempo
+    keys = (
+        Key(0.0, (0.0, 0.0, size.thigh + 0.05), *feet, pitch=1.38, bend=0.1),
+        Key(0.3, (0.0, 0.0, size.thigh + 0.05), *feet, pitch=1.35, bend=0.1),
+        Key(knelt, (-0.04, 0.0, low), *feet, pitch=0.6, bend=0.2, gaze=0.2),
+        Key(knelt + 1.8, (-0.04, 0.0, low), *feet, pitch=0.55, bend=0.2, gaze=0.2),
+    )
+    track = cast.alive(PATIENT, through(keys, knelt + 1.8, rest)).moved(0.0, np.array([at, 0.0, 0.0]))
+    height = float(np.round(rng.uniform(0.43, 0.47), 3))
+    piece = stage_piece("chair", (at + 0.80, 0.0), np.pi / 2, height)
+    touches = []
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        place = (at + 0.62, 0.14 * sign, height + 0.012)
+        share = shares(track.frames, knelt - 0.2, knelt + 9.0, 0.8)
+        track = reaching(track, rest, side, np.array(place), share, 0.7, 0.5)
+        touches.append(Touch(PATIENT, f"{side}_hand", "chair", place, knelt - 0.2, knelt + 1.8))
+    return track, tuple(touches), piece, knelt
 
 
 def _low(cast: Cast, variant: CrawlVariant, rng: np.random.Generator) -> Script:
@@ -264,13 +307,17 @@ def _low(cast: Cast, variant: CrawlVariant, rng: np.random.Generator) -> Script:
         phases=(Phase("crawl", 0.0, seconds),),
         actors=(Actor(cast.betas[PATIENT], track, stands=False),),
         holds=(),
-        facts={"grip": "none", "role": variant.role, "strategy": variant.strategy, "how": "slowly" if variant.tempo > 1.2 else ""},
+        facts={
+            "grip": "none",
+            "role": variant.role,
+            "strategy": variant.strategy,
+            "how": "slowly" if variant.tempo > 1.2 else "",
+        },
         roles=(variant.role,),
         actions=(ActionSegment(PATIENT, 0.0, seconds, "crawl"),),
         core=(0.0, round(seconds, 3)),
         datasets=("deepmimic",),
     )
-
 
 
 BUILDERS = {"kneel_down_alone": kneel_down, "crawl_alone": crawl}
@@ -296,6 +343,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         CrawlVariant(tempo=1.5, step=0.24, seconds=7.0, strategy="slow"),
         CrawlVariant(low=True, seconds=7.5, strategy="low"),
         CrawlVariant(speed=0.4, step=0.42, seconds=4.6, role="person", bend=-0.3, strategy="brisk"),
+        CrawlVariant(chair=True, seconds=5.0, strategy="up to a chair"),
         CrawlVariant(low=True, tempo=1.3, mirror=True, seconds=9.0, strategy="low and slow"),
     ),
 }  # fmt: skip

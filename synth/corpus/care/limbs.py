@@ -73,9 +73,14 @@ def reaching(
         goal = at - _WRIST * _unit(at - joints[:, shoulder])
     pole = wide * aside - 0.55 * ahead - 0.25 * _UP
     upper, lower = rest[elbow] - rest[shoulder], rest[wrist] - rest[elbow]
-    first, second = two_bones(joints[:, shoulder], goal, upper, lower, np.array([0.0, -sign, 0.0]), pole)
     palm = np.stack([sign * ahead, np.broadcast_to(_UP, ahead.shape), np.cross(sign * ahead, _UP)], -1)
-    turned = between(np.tile(np.eye(3), (track.frames, 1, 1)), np.swapaxes(second, -1, -2) @ palm, np.full(len(at), flat))
+    still, level = np.tile(np.eye(3), (track.frames, 1, 1)), np.full(len(at), flat)
+    within = 0.85 * (rest[JOINT[f"{side}_hand"]] - rest[wrist]) - np.array([0.0, 0.025, 0.0])
+    for _ in range(3):  # the hand is no straight continuation of the forearm: aim at what is left
+        first, second = two_bones(joints[:, shoulder], goal, upper, lower, np.array([0.0, -sign, 0.0]), pole)
+        turned = between(still, np.swapaxes(second, -1, -2) @ palm, level)
+        end = joints[:, shoulder] + first @ upper + second @ lower
+        goal = goal + np.clip(at - end - second @ turned @ within, -0.1, 0.1)
     rotmats = track.rotmats.copy()
     new = {
         shoulder: np.swapaxes(world[:, collar], -1, -2) @ first,
@@ -101,7 +106,7 @@ def _towards(a: Array, b: Array, share: Array) -> Array:
 def shares(frames: int, begin: float, end: float, ease: float = 0.6) -> Array:
     """0 to 1 over `ease` seconds before `begin`, back to 0 over as long after `end` [T]."""
     times = np.arange(frames) / FPS
-    share = np.clip(np.minimum((times - begin + ease) / ease, (end + ease - times) / ease), 0, 1)
+    share: Array = np.clip(np.minimum((times - begin + ease) / ease, (end + ease - times) / ease), 0.0, 1.0)
     return share**3 * (10 - 15 * share + 6 * share**2)
 
 
@@ -168,7 +173,8 @@ def keyed(times: Array, keys: Sequence[Key], rest: Array) -> Track:
     track = Track(pelvis, rotmats)
     feet: dict[str, dict[str, Array]] = {
         side: {
-            name: curve([getattr(getattr(key, side), name) for key in keys]) for name in ("x", "y", "yaw", "pitch", "lift")
+            name: curve([getattr(getattr(key, side), name) for key in keys])
+            for name in ("x", "y", "yaw", "pitch", "lift")
         }
         for side in SIDES
     }  # fmt: skip
@@ -187,9 +193,7 @@ def standing_on(track: Track, feet: Mapping[str, Mapping[str, Array]], rest: Arr
         goal = ball - turned @ BALL
         ahead = np.stack([np.cos(foot["yaw"]), np.sin(foot["yaw"]), np.zeros_like(foot["x"])], -1)
         upper, lower = rest[knee] - rest[hip], rest[ankle] - rest[knee]
-        first, second = two_bones(
-            joints[:, hip], goal, upper, lower, np.array([1.0, 0.0, 0.0]), ahead + 0.3 * _UP
-        )
+        first, second = two_bones(joints[:, hip], goal, upper, lower, np.array([1.0, 0.0, 0.0]), ahead + 0.3 * _UP)
         rotmats[:, hip] = np.swapaxes(world[:, 0], -1, -2) @ first
         rotmats[:, knee] = np.swapaxes(first, -1, -2) @ second
         rotmats[:, ankle] = np.swapaxes(second, -1, -2) @ turned
@@ -219,7 +223,7 @@ def hanging(track: Track) -> Track:
     return Track(track.pelvis, rotmats)
 
 
-def trailing(track: Track, rest: Array, lift: float = 0.09) -> Track:
+def trailing(track: Track, rest: Array, lift: float = 0.12) -> Track:
     """Feet that are drawn over the floor without carrying anybody come off it by up to `lift` metres while they move.
 
     For the way from the belly on hands and knees: shins lift when knees are drawn in.
@@ -229,7 +233,7 @@ def trailing(track: Track, rest: Array, lift: float = 0.09) -> Track:
     for side in SIDES:
         hip, knee, ankle = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
         speed = np.linalg.norm(np.gradient(joints[:, ankle, :2], axis=0), axis=-1) * FPS
-        up = lift * smoothed(np.clip((speed - 0.03) / 0.1, 0, 1), 0.12, FPS)
+        up = lift * smoothed(np.clip((speed - 0.015) / 0.06, 0, 1), 0.12, FPS)
         upper, lower = rest[knee] - rest[hip], rest[ankle] - rest[knee]
         goal = joints[:, ankle] + up[:, None] * _UP
         pole = world[:, hip][:, :, 2]

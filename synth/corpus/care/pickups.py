@@ -1,4 +1,4 @@
-"""One person picks something up from the floor: captured bends and squats, or a knee on the floor; the thing comes along."""
+"""One person picks something up from the floor: captured bends and squats, or a knee on it; the thing comes along."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from synth.corpus.care.floorways import follow, foot_at, kneel_keys, knees_down, measures, resting, through
 from synth.corpus.care.kneeling import stops, walked_up
 from synth.corpus.care.limbs import hanging, lowered, reaching, shares
-from synth.corpus.care.seats import thigh_top
 from synth.corpus.care.script import FPS, PATIENT, Actor, Kneel, Phase, PropHold, Script, Touch
+from synth.corpus.care.seats import thigh_top
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.tracks import Track, warp
@@ -18,7 +18,7 @@ from synth.interaction import ActionSegment, Prop
 from synth.motion.posture import BENT, UPRIGHT, measure_postures
 from synth.room import Furniture
 from synth.rooms.props import handle
-from synth.rotation import Array, axis_matrix, matrix_to_axis_angle, yaw_matrix
+from synth.rotation import Array, matrix_to_axis_angle, yaw_matrix
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics
 
 ID = "thing"
@@ -101,10 +101,8 @@ def pick_up(cast: Cast, variant: PickVariant, rng: np.random.Generator) -> Scrip
     rest = cast.rest[PATIENT]
     tempo = variant.tempo * float(rng.uniform(0.95, 1.1))
     walk = walked_up(cast, variant.walks * float(rng.uniform(0.9, 1.1)), 1.2 * tempo) if variant.walks else None
-    if variant.how == "kneel":
-        made = _kneeling(cast, variant, tempo, walk)
-    else:
-        made = _captured(cast, variant, tempo)
+    kneels_down = variant.how == "kneel"
+    made = _kneeling(cast, variant, tempo, walk) if kneels_down else _captured(cast, variant, tempo)
     before, after = variant.waits
     track = resting(resting(made.track, before), after, last=True)
     lead = before
@@ -179,8 +177,8 @@ def _taken(
     holds = []
     for name in ("right", "left") if variant.both else ("right",):
         where = middle + turn @ handle(variant.thing, name)
-        on = np.clip((times - grasp + 0.1 + 0.7 * tempo) / (0.7 * tempo), 0, 1)
-        on = on**3 * (10 - 15 * on + 6 * on**2)
+        on: Array = np.clip((times - grasp + 0.1 + 0.7 * tempo) / (0.7 * tempo), 0, 1)
+        on = on**3 * (10.0 - 15.0 * on + 6.0 * on**2)
         track = reaching(track, rest, name, where, on, 0.0, 0.4)
         holds.append(PropHold(PATIENT, f"{name}_hand", ID, name, grasp + 0.05, times[-1] + 1 / FPS))
     return track, prop, tuple(holds)
@@ -208,29 +206,35 @@ def _actions(
 ) -> tuple[ActionSegment, ...]:
     """Standing, down and up again; named by the posture in which the thing is taken."""
     seconds = track.frames / FPS
-    found, begin = [], 0.0
+    found: list[ActionSegment] = []
+    begin = 0.0
+
     if walk:
         begin = stops(walk)
         found.append(ActionSegment(PATIENT, 0.0, begin, "walk"))
-    rest = cast.rest[PATIENT]
+
+    def tiled(*parts: tuple[float, str]) -> tuple[ActionSegment, ...]:
+        ends = [*(start for start, _ in parts[1:]), seconds]
+        return (
+            *found,
+            *(ActionSegment(PATIENT, start, end, label) for (start, label), end in zip(parts, ends, strict=True)),
+        )
+
     if made.low:
         up = made.low[1] + lead
-        return (*found, ActionSegment(PATIENT, begin, lead + 0.3, "standing"), ActionSegment(PATIENT, lead + 0.3, grasp, "kneel_down"),
-                ActionSegment(PATIENT, grasp, up, "kneeling"), ActionSegment(PATIENT, up, min(up + 1.6, seconds - 0.3), "stand_up"),
-                ActionSegment(PATIENT, min(up + 1.6, seconds - 0.3), seconds, "standing"))  # fmt: skip
+        return tiled((begin, "standing"), (lead + 0.3, "kneel_down"), (grasp, "kneeling"), (up, "stand_up"),
+                     (min(up + 1.6, seconds - 0.3), "standing"))  # fmt: skip
+    rest = cast.rest[PATIENT]
     joints, _ = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
     kinds = measure_postures(joints).kind
-    bent = np.flatnonzero(~np.isin(kinds, (UPRIGHT,)) & (np.arange(len(kinds)) > begin * FPS))
-    if not len(bent):
-        return (*found, ActionSegment(PATIENT, begin, seconds, "standing"))
-    first, last = float(bent[0] / FPS), float((bent[-1] + 1) / FPS)
-    if not np.isin(kinds[bent], (BENT, UPRIGHT)).all():
-        down, up = first - 0.2, last + 0.2
-        return (*found, ActionSegment(PATIENT, begin, down, "standing"), ActionSegment(PATIENT, down, grasp - 0.2, "squat_down"),
-                ActionSegment(PATIENT, grasp - 0.2, grasp + 0.2, "squatting"), ActionSegment(PATIENT, grasp + 0.2, up, "stand_up"),
-                ActionSegment(PATIENT, up, seconds, "standing"))  # fmt: skip
-    return (*found, ActionSegment(PATIENT, begin, first, "standing"), ActionSegment(PATIENT, first, last, "other"),
-            ActionSegment(PATIENT, last, seconds, "standing"))  # fmt: skip
+    low = np.flatnonzero(~np.isin(kinds, (UPRIGHT,)) & (np.arange(len(kinds)) > begin * FPS))
+    if not len(low):
+        return tiled((begin, "standing"))
+    first, last = float(low[0] / FPS), float((low[-1] + 1) / FPS)
+    if np.isin(kinds[low], (BENT, UPRIGHT)).all():
+        return tiled((begin, "standing"), (first, "other"), (last, "standing"))
+    return tiled((begin, "standing"), (first - 0.2, "squat_down"), (grasp - 0.2, "squatting"),
+                 (grasp + 0.2, "stand_up"), (last + 0.2, "standing"))  # fmt: skip
 
 
 BUILDERS = {"pick_up_from_floor": pick_up}
@@ -239,7 +243,8 @@ VARIANTS: dict[str, tuple[PickVariant, ...]] = {
         PickVariant(strategy="bends"),
         PickVariant(how="squat", thing="towel", tempo=1.15, strategy="squats"),
         PickVariant(how="stoop", tempo=1.15, thing="folder", support="thigh", strategy="stoops, hand on the thigh"),
-        PickVariant(how="bend", walks=1.2, role="staff", tempo=0.9, thing="towel", waits=(0.3, 1.3), strategy="walks up and bends"),
+        PickVariant(how="bend", walks=1.2, role="staff", tempo=0.9, thing="towel", waits=(0.3, 1.3),
+                    strategy="walks up and bends"),
         PickVariant(how="kneel", tempo=1.0, waits=(0.2, 0.8), strategy="goes down on a knee"),
         PickVariant(how="squat", both=True, thing="box", tempo=1.2, role="staff", strategy="squats, both hands"),
         PickVariant(how="bend", misses=1, tempo=1.1, mirror=True, strategy="misses, second try"),

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth.corpus.care.floorways import follow
-from synth.corpus.care.kneeling import stops, walked_up
-from synth.corpus.care.limbs import lowered, reaching, shares, stepping
+from synth.corpus.care.limbs import lowered, reaching, shares
 from synth.corpus.care.script import FPS, PATIENT, Actor, Hold, Phase, Script, Seat, Touch
+from synth.corpus.care.seatways import coming_up, faltering, looking_back, onwards
 from synth.corpus.care.stage import stage_piece
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.strategies import _ends_standing as ends_standing
-from synth.corpus.care.tracks import Footstep, StanceKey, Track, feet_path, reverse, stance_track, standing_feet, warp
+from synth.corpus.care.tracks import Track, reverse, standing_feet, warp
 from synth.interaction import ActionSegment
 from synth.room import Furniture
-from synth.rotation import Array, axis_matrix
+from synth.rotation import Array
 from synth.skeleton import JOINT, forward_kinematics
 
 OFF = 0.3  # share of the rise at which the seat is left
@@ -28,9 +28,10 @@ class SeatVariant(Variant):
     """How somebody sits down or stands up.
 
     seat: "chair", "armchair", "bed" (its edge) or "stool" (low, as a toilet is); hands: what they press on ("", "arms",
-    "one arm", "thighs", "mattress"); rocks: times the trunk rocks to gather way; fails: tries that come to nothing (on the way down: bends, and is up again);
-    comes: walks up from "front" or "side" and turns around; goes: steps after rising; waits: seconds of sitting;
-    looks: looks back at the seat first; feels: a hand finds the seat before the weight goes on it.
+    "one arm", "thighs", "mattress"); rocks: times the trunk rocks to gather way; fails: tries that come to nothing (on
+    the way down: bends, and is up again); comes: walks up from "front" or "side" and turns around; goes: steps after
+    rising; waits: seconds of sitting; looks: looks back at the seat first; feels: a hand finds the seat before the
+    weight goes on it.
     """
 
     grip: str = "none"
@@ -127,7 +128,9 @@ def _laid(cast: Cast, track: Track, hands: _Hands, piece: str) -> tuple[Track, l
     for _, begin, end in hands.thighs[:1]:  # arms that prop the trunk keep it from bending as deep
         track = lowered(track, rest, np.zeros(track.frames), -0.4 * shares(track.frames, begin + 0.5, end, 0.6))
     for side, begin, end in hands.thighs:
-        track = reaching(track, rest, side, thigh_top(track, rest, side), shares(track.frames, begin, end, 0.5), 0.0, 0.8)
+        track = reaching(
+            track, rest, side, thigh_top(track, rest, side), shares(track.frames, begin, end, 0.5), 0.0, 0.8
+        )
         holds.append(Hold(PATIENT, f"{side}_hand", PATIENT, f"{side}_thigh", begin, end))
     return track, touches, holds
 
@@ -147,36 +150,25 @@ def stand_up(cast: Cast, variant: SeatVariant, rng: np.random.Generator) -> Scri
     piece = piece_of(variant.seat, rng)
     rise = _rise(cast, variant, rng, 1.0 if variant.goes else 1.6)
     way = rise.up - rise.lift
-    hands = _hands(variant, piece, max(0.6, rise.lift - 2.4), rise.lift + (0.62 if variant.hands == "thighs" else 0.28) * way, rng)
+    hands = _hands(
+        variant, piece, max(0.6, rise.lift - 2.4), rise.lift + (0.62 if variant.hands == "thighs" else 0.28) * way, rng
+    )
     track, touches, holds = _laid(cast, rise.actor.track, hands, piece.id)
     seconds = rise.end
-    actions = [ActionSegment(PATIENT, 0.0, rise.lift, "sitting"), ActionSegment(PATIENT, rise.lift, rise.up, "stand_up")]
+    actions = [
+        ActionSegment(PATIENT, 0.0, rise.lift, "sitting"),
+        ActionSegment(PATIENT, rise.lift, rise.up, "stand_up"),
+    ]
     if variant.goes:
-        steps = _onwards(cast, track, variant.goes, variant.tempo)
+        steps = onwards(cast, track, variant.goes, variant.tempo)
         track = follow(track, steps, 0.4)
         seconds = track.frames / FPS
     actions.append(ActionSegment(PATIENT, rise.up, seconds, "standing"))
     return _script(
         cast, variant, track, piece, "stand_up_alone", (Seat(PATIENT, piece.id, 0.0, rise.lift + OFF * way),),
-        touches, holds, actions, (Phase("lift", rise.lift, rise.up),), (max(0.0, rise.lift - 1.0), min(seconds, rise.up + 0.5)),
+        touches, holds, actions, (Phase("lift", rise.lift, rise.up),),
+        (max(0.0, rise.lift - 1.0), min(seconds, rise.up + 0.5)),
     )  # fmt: skip
-
-
-def _onwards(cast: Cast, track: Track, count: int, tempo: float) -> Track:
-    """Steps straight on from where a track ends."""
-    rest = cast.rest[PATIENT]
-    start = standing_feet(track, -1, rest)
-    stride, pace = 0.33, 0.62 * tempo
-    steps, time, ahead = [], 0.5, 0.0
-    for index in range(count):
-        side = ("right", "left")[index % 2]
-        ahead += 0.0 if index == count - 1 else stride
-        x, y, yaw = start[side]
-        steps.append(Footstep(side, time, time + 0.85 * pace, (x + ahead, y), yaw))
-        time += pace
-    times = np.arange(round((time + 0.4) * FPS)) / FPS
-    keys = [StanceKey(0.0, 0.05, 0.14)]
-    return cast.alive(PATIENT, stepping(times, feet_path(times, start, steps), keys, rest))
 
 
 # --- down -------------------------------------------------------------------------------------------------------------
@@ -184,7 +176,6 @@ def _onwards(cast: Cast, track: Track, count: int, tempo: float) -> Track:
 
 def sit_down(cast: Cast, variant: SeatVariant, rng: np.random.Generator) -> Script:
     """Stand before the seat (or walk up to it and turn around), bend, sink down, sit."""
-    rest = cast.rest[PATIENT]
     piece = piece_of(variant.seat, rng)
     rise = _rise(cast, variant, rng, 0.5 if variant.comes else 1.3, down=True)
     way, total = rise.up - rise.lift, rise.end
@@ -194,19 +185,21 @@ def sit_down(cast: Cast, variant: SeatVariant, rng: np.random.Generator) -> Scri
     track, touches, holds = _laid(cast, rise.actor.track, hands, piece.id)
     track = reverse(track)
     if variant.looks:
-        track = _looking_back(track, 0.1, total - rise.lift - 0.55 * way)
+        track = looking_back(track, 0.1, total - rise.lift - 0.55 * way)
     down, sat = total - rise.up, total - rise.lift
     lead, actions = 0.0, []
     if variant.fails:
-        dips = _faltering(cast, track, variant)
+        dips = faltering(cast, track, variant.fails, variant.tempo)
         track, lead = follow(dips, track, 0.3), dips.frames / FPS
     if variant.comes:
-        coming, stop = _coming(cast, track, variant, rng)
+        coming, stop = coming_up(cast, track, variant.comes, variant.tempo, rng)
         track = follow(coming, track, 0.35)
         lead += coming.frames / FPS
         actions = [ActionSegment(PATIENT, 0.0, stop, "walk")]
     seconds = track.frames / FPS
-    touches = [Touch(t.person, t.spot, t.furniture, t.at, lead + total - t.end, lead + total - t.start) for t in touches]
+    touches = [
+        Touch(t.person, t.spot, t.furniture, t.at, lead + total - t.end, lead + total - t.start) for t in touches
+    ]
     holds = [Hold(h.person, h.spot, h.other, h.other_spot, lead + total - h.end, lead + total - h.start) for h in holds]
     down, sat = lead + down, lead + sat
     begun = actions[0].end if actions else 0.0
@@ -218,75 +211,11 @@ def sit_down(cast: Cast, variant: SeatVariant, rng: np.random.Generator) -> Scri
     )  # fmt: skip
 
 
-def _faltering(cast: Cast, track: Track, variant: SeatVariant) -> Track:
-    """Bends and sinks a little over where the feet are, thinks better of it, and comes up again."""
-    rest = cast.rest[PATIENT]
-    keys, at = [StanceKey(0.0, 0.03, 0.14)], 0.5
-    for _ in range(variant.fails):
-        keys += [StanceKey(at, 0.03, 0.14), StanceKey(at + 1.0 * variant.tempo, 0.09, 0.7),
-                 StanceKey(at + 2.1 * variant.tempo, 0.03, 0.12)]  # fmt: skip
-        at += 2.3 * variant.tempo
-    times = np.arange(round(at * FPS)) / FPS
-    feet = feet_path(times, standing_feet(track, 0, rest), [])
-    return cast.alive(PATIENT, stance_track(times, feet, keys, rest))
-
-
-def _coming(cast: Cast, track: Track, variant: SeatVariant, rng: np.random.Generator) -> tuple[Track, float]:
-    """A captured walk up to where `track` begins, and small steps around; also the second at which the walk stops."""
-    rest = cast.rest[PATIENT]
-    last = standing_feet(track, 0, rest)
-    middle = 0.5 * (np.array(last["left"][:2]) + np.array(last["right"][:2]))
-    yaw = np.pi if variant.comes == "front" else np.pi / 2
-    ahead = np.array([np.cos(yaw), np.sin(yaw)])
-    walk = walked_up(cast, float(rng.uniform(0.9, 1.3)), 1.25 * variant.tempo)
-    stand = middle + np.array([0.12, 0.0]) - 0.06 * ahead
-    walk = walk.placed(walk.frames - 1, yaw, stand)
-    start = standing_feet(walk, -1, rest)
-    count = 4 if variant.comes == "front" else 3
-    pace = 0.5 * variant.tempo
-    # who faces +y turns right, who faces -x turns left through -y
-    turn = -np.pi / 2 if variant.comes == "side" else np.pi
-    first = {side: np.array(start[side][:2]) for side in start}
-    origin = 0.5 * (first["left"] + first["right"])
-    steps, time = [], 0.45
-    sides = ("right", "left") if turn < 0 else ("left", "right")
-    for index in range(count + 1):
-        side = sides[index % 2]
-        if index >= count - 1:
-            x, y, way = last[side]
-            way = float(yaw + turn + np.arctan2(np.sin(way - yaw - turn), np.cos(way - yaw - turn)))
-        else:
-            share = (index + 1) / (count + 0.5)
-            way = yaw + turn * share
-            centre = origin + share * (middle - origin)
-            sign = 1.0 if side == "left" else -1.0
-            x, y = centre + 0.12 * sign * np.array([-np.sin(way), np.cos(way)])
-        steps.append(Footstep(side, time, time + 0.85 * pace, (float(x), float(y)), way))
-        time += pace
-    times = np.arange(round((time + 0.1) * FPS)) / FPS
-    begin = {side: (*start[side][:2], yaw + _wrapped(start[side][2] - yaw)) for side in start}
-    turning = stepping(times, feet_path(times, begin, steps), [StanceKey(0.0, 0.05, 0.14)], rest)
-    return follow(walk, cast.alive(PATIENT, turning), 0.4), stops(walk)
-
-
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
-
-
-def _looking_back(track: Track, begin: float, end: float) -> Track:
-    """The head turns over the right shoulder and down, to see where the seat is."""
-    share = shares(track.frames, begin + 0.5, end, 0.5)
-    rotmats = track.rotmats.copy()
-    for name, most in (("spine2", 0.12), ("spine3", 0.15), ("neck", 0.45), ("head", 0.4)):
-        rotmats[:, JOINT[name]] = rotmats[:, JOINT[name]] @ axis_matrix("y", -most * share)
-    return Track(track.pelvis, rotmats)
-
-
 # --- both -------------------------------------------------------------------------------------------------------------
 
 _PLACES = {"chair": "a chair", "armchair": "an armchair", "bed": "the edge of the bed", "stool": "a low seat"}
-_HELD = {"arms": "pushing on the armrests", "one arm": "with a hand on the armrest", "thighs": "with the hands on the thighs",
-         "mattress": "with both hands on the mattress"}  # fmt: skip
+_HELD = {"arms": "pushing on the armrests", "one arm": "with a hand on the armrest",
+         "thighs": "with the hands on the thighs", "mattress": "with both hands on the mattress"}  # fmt: skip
 
 
 def _script(

@@ -19,6 +19,7 @@ from synth.rotation import Array
 from synth.skeleton import JOINT, forward_kinematics
 
 WAYS = ("sit_down", "stand_up", "lie_down", "kneel_down", "squat_down", "other")
+FLICKER = 0.5  # seconds of another posture that do not end one
 LEAST = 0.2  # seconds that are left to the posture before and after a way
 
 
@@ -50,9 +51,18 @@ def spell(track: Track, rest: Array, first: int, last: int, part: str = "pelvis"
     return start, max(end, start + 1)
 
 
-def whole_way(track: Track, rest: Array, first: int, last: int) -> tuple[int, int]:
-    """The stretch [start, end) from the first change in [first, last) to the last one, over the halts in between."""
+def whole_way(track: Track, rest: Array, first: int, last: int, held: bool = False) -> tuple[int, int]:
+    """The stretch [start, end) from the first change in [first, last) to the last one, over the halts in between.
+
+    held: it begins with the change in which the posture of `first` is left: shifting about in it is no way yet.
+    """
     moving = changing(track, rest)
+    if held:
+        joints, _ = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
+        kinds = measure_postures(joints).kind
+        same = first + np.flatnonzero(kinds[first:last] == kinds[first])
+        gaps = np.flatnonzero(np.diff(same) > FLICKER * FPS)
+        first = int(same[gaps[0] if len(gaps) else -1])
     found = first + np.flatnonzero(moving[first:last])
     if not len(found):
         return first, last
@@ -62,6 +72,11 @@ def whole_way(track: Track, rest: Array, first: int, last: int) -> tuple[int, in
     while end < len(moving) and moving[end]:
         end += 1
     return start, end
+
+
+def _rests(actions: Sequence[ActionSegment], index: int) -> bool:
+    """Whether a way begins in a posture on the floor that was held."""
+    return index > 0 and actions[index - 1].label in ("fallen", "lying", "sitting", "kneeling")
 
 
 def _away(actions: Sequence[ActionSegment], index: int) -> tuple[int, bool] | None:
@@ -108,13 +123,16 @@ def retimed(
                 continue
             if (away := _away(mine, index)) is not None:
                 start, end = shown(track, rest[person], action.start, action.end, *away)
-                mine[index - 1], mine[index + 1] = replace(mine[index - 1], end=start), replace(mine[index + 1], start=end)
+                mine[index - 1], mine[index + 1] = (
+                    replace(mine[index - 1], end=start),
+                    replace(mine[index + 1], start=end),
+                )
                 mine[index] = replace(action, start=start, end=end)
                 continue
             part = "head" if action.label in ("lie_down", "other") else "pelvis"
             first, last = round(action.start * FPS), min(round(action.end * FPS), track.frames)
             if through:
-                start, end = (frame / FPS for frame in whole_way(track, rest[person], first, last))
+                start, end = (frame / FPS for frame in whole_way(track, rest[person], first, last, _rests(mine, index)))
             else:
                 start, end = (frame / FPS for frame in spell(track, rest[person], first, last, part))
             if index > 0:

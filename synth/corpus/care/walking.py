@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from synth.corpus.care.aids import rested, walking
-from synth.corpus.care.limbs import reaching, shares
+from synth.corpus.care.limbs import lowered, reaching, shares
 from synth.corpus.care.script import FPS, PATIENT, Actor, Phase, Script, Touch
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.tracks import Course, Track, between, on_course, smoothed, stretch, warp
@@ -52,9 +53,9 @@ def walk_alone(cast: Cast, variant: WalkVariant, rng: np.random.Generator) -> Sc
     tempo = variant.tempo * float(rng.uniform(0.95, 1.08))
     walk = stretch(walk, max(2, round(walk.frames * tempo)))
     if walk.frames > variant.most * FPS:
-        begin = int(rng.integers(0, walk.frames - round(variant.most * FPS) + 1))
-        end = begin + round(variant.most * FPS)
-        walk = Track(walk.pelvis[begin:end], walk.rotmats[begin:end])
+        count = round(variant.most * FPS)
+        since = int(rng.integers(0, walk.frames - count + 1))
+        walk = Track(walk.pelvis[since : since + count], walk.rotmats[since : since + count])
         walk = walk.placed(0, 0.0, np.zeros(2))
     if variant.limps:
         walk = limping(cast, walk, variant.limps * float(rng.uniform(0.85, 1.1)))
@@ -108,32 +109,31 @@ def stooping(track: Track, lean: float) -> Track:
     for name in ("neck", "head"):
         rotmats[:, JOINT[name]] = rotmats[:, JOINT[name]] @ axis_matrix("x", -0.25 * lean)
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        name = JOINT[f"{side}_shoulder"]
+        shoulder = JOINT[f"{side}_shoulder"]
         hang = np.tile(axis_matrix("x", -0.7 * lean) @ axis_matrix("z", -1.25 * sign), (track.frames, 1, 1))
-        rotmats[:, name] = between(rotmats[:, name], hang, np.full(track.frames, min(1.0, 1.6 * lean)))
+        rotmats[:, shoulder] = between(rotmats[:, shoulder], hang, np.full(track.frames, min(1.0, 1.6 * lean)))
     return Track(track.pelvis, rotmats)
 
 
 def limping(cast: Cast, track: Track, amount: float) -> Track:
-    """The right leg is spared: it stands shortly and stiffly, the trunk goes over it, the left one hurries past."""
+    """The right leg is spared: it stands shortly, hip and trunk go down over it, the left one hurries past."""
     rest = cast.rest[PATIENT]
     joints, _ = forward_kinematics(track.rotmats, rest, track.pelvis - rest[0])
-    speed = [np.linalg.norm(np.gradient(joints[:, JOINT[f"{side}_ankle"], :2], axis=0), axis=-1) for side in ("left", "right")]
+    speed = [
+        np.linalg.norm(np.gradient(joints[:, JOINT[f"{side}_ankle"], :2], axis=0), axis=-1)
+        for side in ("left", "right")
+    ]
     bad = smoothed((speed[1] < speed[0]).astype(float), 0.08, FPS)  # the right foot stands, the left one swings
     bad = np.clip(bad, 0, 1)
     rotmats = track.rotmats.copy()
-    knee = JOINT["right_knee"]
-    straight = np.tile(axis_matrix("x", 0.12), (track.frames, 1, 1))
-    rotmats[:, knee] = between(rotmats[:, knee], straight, np.full(track.frames, 0.45 * amount))
-    tip = 0.13 * amount * smoothed(bad, 0.1, FPS)
+    tip = 0.15 * amount * smoothed(bad, 0.1, FPS)
     for name in ("spine1", "spine2", "spine3"):  # over the right foot
         rotmats[:, JOINT[name]] = rotmats[:, JOINT[name]] @ axis_matrix("z", tip)
-    pelvis = track.pelvis.copy()
-    pelvis[:, 2] -= 0.02 * amount * smoothed(bad, 0.1, FPS)
+    dipped = lowered(Track(track.pelvis, rotmats), rest, 0.035 * amount * smoothed(bad, 0.1, FPS), 0.0 * bad)
     pace = 1.0 + amount * (0.55 * bad - 0.3 * (1 - bad))
     position = np.concatenate([[0.0], np.cumsum(smoothed(pace, 0.1, FPS))])
     position = np.append(position[position < track.frames - 1], track.frames - 1.0)
-    return warp(Track(pelvis, rotmats), list(position), list(range(len(position))))
+    return warp(dipped, list(position), list(range(len(position))))
 
 
 def looking(track: Track, variant: WalkVariant, distance: Array) -> Track:
@@ -171,8 +171,10 @@ def along_table(
             spots += [(begin, x, 0.0), (end, x, 0.0)]
         x += 0.52
     keys = np.array(spots)
-    goal = np.stack([np.interp(times, keys[:, 0], keys[:, 1]), np.full(len(times), beside), np.full(len(times), height + 0.02)], -1)
-    for first, second in zip(touches[:-1], touches[1:], strict=True):
+    goal = np.stack(
+        [np.interp(times, keys[:, 0], keys[:, 1]), np.full(len(times), beside), np.full(len(times), height + 0.02)], -1
+    )
+    for first, second in itertools.pairwise(touches):
         part = np.clip((times - first.end) / max(second.start - first.end, 1e-3), 0, 1)
         goal[:, 2] += 0.07 * np.sin(np.pi * part) ** 2
     share = shares(track.frames, touches[0].start, times[-1] + 2.0, 0.6)
@@ -182,17 +184,17 @@ def along_table(
 BUILDERS = {"walk_alone": walk_alone}
 VARIANTS: dict[str, tuple[WalkVariant, ...]] = {
     "walk_alone": (
-        WalkVariant(tempo=1.15, strategy="steady"),
-        WalkVariant(walk="walk_soft", bend=0.5, strategy="curve"),
-        WalkVariant(walk="walk_old", tempo=1.3, stride=0.75, lean=0.35, strategy="stooped"),
+        WalkVariant(tempo=1.2, strategy="steady"),
+        WalkVariant(tempo=1.3, bend=0.45, stride=0.75, strategy="curve"),
+        WalkVariant(walk="walk_old", tempo=1.5, stride=0.7, lean=0.35, strategy="stooped"),
         WalkVariant(walk="walk_soft", tempo=1.35, stride=0.42, lean=0.15, strategy="shuffles"),
-        WalkVariant(walk="walk_soft", pause=1.5, stride=0.58, looks=0.7, strategy="halts and looks around"),
-        WalkVariant(limps=1.0, tempo=1.2, stride=0.75, strategy="limps"),
-        WalkVariant(walk="walk_start", wait=0.8, stride=0.85, mirror=True, strategy="sets off"),
-        WalkVariant(walk="walk_long", free=True, most=8.0, tempo=1.1, role="person", strategy="wanders"),
+        WalkVariant(pause=1.5, tempo=1.15, stride=0.6, looks=0.7, strategy="halts and looks around"),
+        WalkVariant(limps=1.0, tempo=1.35, stride=0.75, strategy="limps"),
+        WalkVariant(walk="walk_start", wait=0.8, tempo=1.25, stride=0.75, mirror=True, strategy="sets off"),
+        WalkVariant(walk="walk_long", free=True, most=8.0, tempo=1.25, role="person", strategy="wanders"),
         WalkVariant(walk="walk_back", free=True, tempo=1.15, strategy="turns and comes back"),
-        WalkVariant(walk="walk_calm", tempo=0.86, stride=1.0, bend=-0.25, role="staff", strategy="brisk"),
-        WalkVariant(walk="walk_old", tempo=1.35, stride=0.62, lean=0.18, table=True, strategy="hand on the table"),
+        WalkVariant(walk="walk_calm", tempo=0.9, stride=0.95, bend=-0.25, role="staff", strategy="brisk"),
+        WalkVariant(tempo=1.4, stride=0.62, lean=0.18, table=True, strategy="hand on the table"),
         WalkVariant(walk="walk_slow", tempo=1.5, stride=0.6, limps=0.6, bend=0.45, straight=0.2, lean=0.2, mirror=True,
                     strategy="limps in a curve"),
     ),
