@@ -64,6 +64,7 @@ class _Solved:
     seats: tuple[Seat, ...] = ()
     tried: tuple[float, float] | None = None
     rests: float | None = None
+    crawls: float | None = None  # the middle of a way on all fours before that
 
 
 def _captured(cast: Cast, variant: GetUpVariant, tempo: float) -> _Solved:
@@ -114,7 +115,7 @@ def _kneeling_up(
         Key(rest, (0.0, 0.0, size.thigh + 0.05), mine, other, pitch=1.35, bend=0.1),
     ]
     time = rest + 1.3 * tempo
-    upright = 0.7 if chair else 0.15
+    upright = 0.85 if chair else 0.15
     keys.append(Key(time, (knee + 0.02, 0.0, low), mine, other, pitch=upright, bend=0.15))
     knelt = time
     time += 0.5
@@ -123,10 +124,10 @@ def _kneeling_up(
     air = Foot(knee - 0.05, -WIDE - 0.04, pitch=0.5, lift=0.07)
     keys.append(Key(time + 0.55 * tempo, (knee + 0.02, 0.03, low + 0.01), mine, air, pitch=upright + 0.1, bend=0.2))
     time += 1.05 * tempo
-    keys.append(Key(time, (knee + 0.02, 0.02, low), mine, front, pitch=0.35, bend=0.25))
+    keys.append(Key(time, (knee + 0.02, 0.02, low), mine, front, pitch=0.8 if chair else 0.35, bend=0.25))
     foot = time
     time += 0.4
-    keys.append(Key(time, (knee + 0.08, 0.0, low + 0.01), mine, front, pitch=0.65, bend=0.35))
+    keys.append(Key(time, (knee + 0.08, 0.0, low + 0.01), mine, front, pitch=0.9 if chair else 0.65, bend=0.35))
     rise = time
     tall = size.standing
     time += 0.9 * tempo
@@ -159,20 +160,31 @@ def _solved(cast: Cast, variant: GetUpVariant, tempo: float, rng: np.random.Gene
         touches.append(Touch(PATIENT, f"{side}_hand", "floor", place, 0.0, away))
     if chair:
         height = float(np.round(rng.uniform(0.43, 0.47), 3))
-        piece = stage_piece("chair", (0.78, 0.0), np.pi / 2, height)
+        piece = stage_piece("chair", (0.88, 0.0), np.pi / 2, height)
         furniture = (piece,)
         for side, sign in (("left", 1.0), ("right", -1.0)):
-            at = (0.62, 0.14 * sign, height + 0.012)
+            at = (0.71, 0.15 * sign, height + 0.012)
             begin, leave = when["knelt"] - 0.2, when["rise"] + 0.95 * tempo
-            up = reaching(up, rest, side, np.array(at), shares(up.frames, begin, leave, 0.6), 0.7, 0.5)
+            up = reaching(up, rest, side, np.array(at), shares(up.frames, begin, leave, 0.6), 0.7, 1.3)
             touches.append(Touch(PATIENT, f"{side}_hand", "chair", at, begin, leave))
     else:
         begin, leave = when["foot"] + 0.1, when["rise"] + 1.0 * tempo
         up = reaching(up, rest, "right", thigh_top(up, rest, "right"), shares(up.frames, begin, leave, 0.5), 0.0, 0.8)
         holds.append(Hold(PATIENT, "right_hand", PATIENT, "right_thigh", begin, leave))
-    first = lying_face_down(cast, 2.3 * tempo).placed(-1, 0.0, np.zeros(2))
+    far = 0.36 if chair else 0.0  # metres crawled up to it
+    first = lying_face_down(cast, 2.3 * tempo).placed(-1, 0.0, np.array([-far, 0.0]))
     first = resting(first, variant.lies)
     lead = first.frames / FPS
+    crawled: list[Touch] = []
+    crawls = lead + 0.85 if chair else None
+    if chair:
+        share = np.linspace(0.0, 1.0, round(1.5 * FPS))
+        crawl, steps = on_fours(cast, far * share**2 * (3 - 2 * share), Course())
+        first = follow(first, crawl.moved(0.0, np.array([-far, 0.0, 0.0])), 0.6)
+        crawled = [
+            replace(t, at=(t.at[0] - far, *t.at[1:]), start=max(t.start, 0.5) + lead, end=t.end + lead) for t in steps
+        ]
+        lead = first.frames / FPS
     track = drawn_in(cast, follow(first, up, 0.7), lead + 0.7)
     moved = [replace(t, start=t.start + (lead if t.start > 0 else lead + 0.5), end=t.end + lead) for t in touches]
     kneels = (
@@ -180,9 +192,9 @@ def _solved(cast: Cast, variant: GetUpVariant, tempo: float, rng: np.random.Gene
         Kneel(PATIENT, "right_knee", lead + 0.5, lead + when["foot"] - 1.05 * tempo),
     )
     return _Solved(
-        track, tuple(t for t in moved if t.end > t.start + 0.1),
+        track, tuple(t for t in (*crawled, *moved) if t.end > t.start + 0.1),
         tuple(replace(h, start=h.start + lead, end=h.end + lead) for h in holds), kneels, furniture, (), None,
-        lead + when["knelt"] + 0.25,
+        lead + when["knelt"] + 0.25, crawls,
     )  # fmt: skip
 
 
@@ -205,6 +217,10 @@ def get_up(cast: Cast, variant: GetUpVariant, rng: np.random.Generator) -> Scrip
     else:
         actions.append(ActionSegment(PATIENT, 0.0, begin, "fallen"))
     if made.rests is not None:
+        if made.crawls is not None:
+            actions += [ActionSegment(PATIENT, begin, made.crawls - 0.1, "other"),
+                        ActionSegment(PATIENT, made.crawls - 0.1, made.crawls + 0.1, "kneeling")]  # fmt: skip
+            begin = made.crawls + 0.1
         held = "kneeling" if variant.way in ("from the belly", "knee", "chair") else "sitting"
         actions += [ActionSegment(PATIENT, begin, made.rests - 0.1, "other"),
                     ActionSegment(PATIENT, made.rests - 0.1, made.rests + 0.1, held)]  # fmt: skip
@@ -243,7 +259,7 @@ VARIANTS: dict[str, tuple[GetUpVariant, ...]] = {
         GetUpVariant(way="knee", lies=0.8, strategy="hands and knees, one foot"),
         GetUpVariant(way="over the side", tempo=1.1, mirror=True),
         GetUpVariant(way="from the belly", tempo=1.2),
-        GetUpVariant(way="chair", lies=0.7, tempo=1.0, strategy="up by a chair"),
+        GetUpVariant(way="chair", lies=0.5, tempo=0.95, strategy="up by a chair"),
         GetUpVariant(way="knees drawn in", tempo=1.15),
         GetUpVariant(way="turns and pushes", tempo=1.1, mirror=True),
         GetUpVariant(fails=1, lies=0.4, tempo=0.72, strategy="sinks back, second try"),

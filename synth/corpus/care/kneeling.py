@@ -92,8 +92,8 @@ def kneel_down(cast: Cast, variant: KneelVariant, rng: np.random.Generator) -> S
     elif variant.hand == "floor":
         x = float(kneel.pelvis[round(plan.down * FPS), 0]) + 0.38
         at = (x, 0.22 if variant.side == "left" else -0.22, 0.006)
-        kneel = reaching(kneel, rest, variant.side, np.array(at), shares(kneel.frames, lands, plan.down + 0.9, 0.7))
-        touches = (Touch(PATIENT, f"{variant.side}_hand", "floor", at, lands + shift, plan.down + 0.9 + shift),)
+        kneel = reaching(kneel, rest, variant.side, np.array(at), shares(kneel.frames, lands, plan.down + 0.1, 0.7))
+        touches = (Touch(PATIENT, f"{variant.side}_hand", "floor", at, lands + shift, plan.down + 0.1 + shift),)
     elif variant.hand == "chair":
         x = float(kneel.pelvis[round(plan.down * FPS), 0]) + 0.15
         sign = 1.0 if variant.side == "left" else -1.0
@@ -107,7 +107,8 @@ def kneel_down(cast: Cast, variant: KneelVariant, rng: np.random.Generator) -> S
     track = follow(walk, kneel, 0.5) if walk else kneel
     seconds = track.frames / FPS
     kneels = tuple(type(k)(k.person, k.part, k.start + shift, k.end + shift) for k in knees_down(plan, variant.side))
-    step = begin + shift
+    # a first try that is given up half-way leaves one standing
+    step = (plan.down - 1.2 * tempo if variant.falters else begin) + shift
     down, up = plan.down + shift, plan.up + shift
     actions = []
     if walk:
@@ -277,17 +278,17 @@ def _up_to_chair(
     keys = (
         Key(0.0, (0.0, 0.0, size.thigh + 0.05), *feet, pitch=1.38, bend=0.1),
         Key(0.3, (0.0, 0.0, size.thigh + 0.05), *feet, pitch=1.35, bend=0.1),
-        Key(knelt, (-0.04, 0.0, low), *feet, pitch=0.6, bend=0.2, gaze=0.2),
-        Key(knelt + 1.8, (-0.04, 0.0, low), *feet, pitch=0.55, bend=0.2, gaze=0.2),
+        Key(knelt, (-0.04, 0.0, low), *feet, pitch=0.75, bend=0.25, gaze=0.2),
+        Key(knelt + 1.8, (-0.04, 0.0, low), *feet, pitch=0.7, bend=0.25, gaze=0.2),
     )
     track = cast.alive(PATIENT, through(keys, knelt + 1.8, rest)).moved(0.0, np.array([at, 0.0, 0.0]))
     height = float(np.round(rng.uniform(0.43, 0.47), 3))
-    piece = stage_piece("chair", (at + 0.80, 0.0), np.pi / 2, height)
+    piece = stage_piece("chair", (at + 0.88, 0.0), np.pi / 2, height)
     touches = []
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        place = (at + 0.62, 0.14 * sign, height + 0.012)
+        place = (at + 0.71, 0.15 * sign, height + 0.012)
         share = shares(track.frames, knelt - 0.2, knelt + 9.0, 0.8)
-        track = reaching(track, rest, side, np.array(place), share, 0.7, 0.5)
+        track = reaching(track, rest, side, np.array(place), share, 0.7, 1.3)
         touches.append(Touch(PATIENT, f"{side}_hand", "chair", place, knelt - 0.2, knelt + 1.8))
     return track, tuple(touches), piece, knelt
 
@@ -328,7 +329,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         KneelVariant(hand="thigh", tempo=1.35, rest=2.8, strategy="hand on the thigh"),
         KneelVariant(walks=1.3, role="staff", rest=2.6, tempo=0.9, strategy="walks up and kneels"),
         KneelVariant(side="right", rises=True, rest=1.8, role="person", strategy="down and up again"),
-        KneelVariant(both=True, sits=1.0, rest=2.0, strategy="sits on the heels"),
+        KneelVariant(both=True, sits=0.8, rest=2.0, strategy="sits on the heels"),
         KneelVariant(hand="chair", side="right", tempo=1.35, rest=2.6, strategy="hand on a chair"),
         KneelVariant(hand="floor", step="back", both=True, tempo=1.2, rest=2.2, strategy="hand on the floor"),
         KneelVariant(falters=True, side="right", hand="thigh", tempo=1.1, rest=2.2, strategy="falters, second try"),
