@@ -35,6 +35,8 @@ LIBRARY_VARIANTS = 4  # of each script ship; the corpus makes all
 LIBRARY_LEFT_OUT = (
     "lie_down_alone_01", "lie_down_alone_04", "get_out_of_bed_alone_01", "get_out_of_bed_alone_04",
 )  # fmt: skip
+# Classes of which captured motions ship: their scripts serve the corpus.
+LIBRARY_CAPTURED = ("walk_alone", "sit_down_alone", "stand_up_alone", "get_up_from_floor_alone")
 # Falls that other bodies can play in the built-in rooms, by strategy.
 LIBRARY_FALLS = (
     "trip_forward", "trip_slow_forward", "faint_forward", "slip_backward", "push_backward", "slip_standing_backward",
@@ -184,9 +186,11 @@ def build(
 def scripted_pairs(mocap: str | Path, body: BodyModel) -> dict[str, Interaction]:
     """The scripted care pairs by id."""
     from synth.corpus.care import build_pairs
+    from synth.corpus.care.registry import SCRIPTS
 
     made: dict[str, Interaction] = {}
-    for motion in build_pairs(mocap=mocap, body=body, first=LIBRARY_VARIANTS):
+    scripts = [name for name in SCRIPTS if name not in LIBRARY_CAPTURED]
+    for motion in build_pairs(mocap=mocap, body=body, only=scripts, first=LIBRARY_VARIANTS):
         name = str(motion.meta.source["id"])
         if name in LIBRARY_LEFT_OUT:
             continue
