@@ -216,12 +216,12 @@ def on_fours(
         hand = name.endswith("hand")
         sign = 1.0 if name.startswith("left") else -1.0
         off = (hands[0], sign * hands[1]) if hand else (-0.08, sign * WIDE)
-        spots[name], planted, anchors = _stepping(distance, course, step, phase, off, 0.09 if hand else 0.06)
+        spots[name], planted, anchors = _stepping(distance, course, step, phase, off, 0.09 if hand else 0.07)
         spot = name if hand else f"{name.split('_')[0]}_shin"
         for begin, end in planted:
             x, y, way = anchors[begin]
             back = 0.0 if hand else 0.4 * size.shin
-            at = (float(x - back * np.cos(way)), float(y - back * np.sin(way)), 0.004 if hand else 0.03)
+            at = (float(x - back * np.cos(way)), float(y - back * np.sin(way)), 0.004 if hand else 0.018)
             if end - begin >= 4:
                 touches.append(Touch(PATIENT, spot, "floor", at, begin / FPS, (end - 1) / FPS))
     rotmats = np.tile(np.eye(3), (count, 24, 1, 1))
@@ -237,7 +237,7 @@ def on_fours(
     pelvis[:, :2] += -0.6 * raised[:, None] * aside
     track = Track(pelvis, rotmats)
     joints, world = forward_kinematics(rotmats, rest, pelvis - rest[0])
-    back = -np.stack([np.cos(yaw), np.sin(yaw), np.full(count, -0.2)], -1)
+    back = -np.stack([np.cos(yaw), np.sin(yaw), np.full(count, -0.1)], -1)
     for side in SIDES:
         hip, knee, ankle = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
         goal = spots[f"{side}_knee"] + np.array([0.0, 0.0, KNEE])

@@ -264,9 +264,6 @@ VARIANTS: dict[str, tuple[GetUpVariant, ...]] = {
         GetUpVariant(way="turns and pushes", tempo=1.1, mirror=True),
         GetUpVariant(fails=1, lies=0.4, tempo=0.72, strategy="sinks back, second try"),
         GetUpVariant(way="rolls forward", tempo=1.2, role="person"),
-        GetUpVariant(
-            way="from the belly", tempo=0.82, lies=0.6, fails=1, mirror=True, strategy="from the belly, second try"
-        ),
     ),
 }
 CAPTIONS: dict[str, tuple[str, ...]] = {
