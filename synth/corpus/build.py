@@ -31,6 +31,8 @@ from synth.skeleton import mirror_pose
 # Rotations and positions are kept to 1/4096 rad and 1/8192 m: a tenth of a millimetre, and files a third the size.
 ROTATION_STEPS, POSITION_STEPS = 4096.0, 8192.0
 LIBRARY_VARIANTS = 4  # of each script ship; the corpus makes all
+# Classes of which captured motions ship: their scripts serve the corpus.
+LIBRARY_CAPTURED = ("walk_alone", "sit_down_alone", "stand_up_alone", "get_up_from_floor_alone")
 # Falls that other bodies can play in the built-in rooms, by strategy.
 LIBRARY_FALLS = (
     "trip_forward", "trip_slow_forward", "faint_forward", "slip_backward", "push_backward", "slip_standing_backward",
@@ -183,10 +185,12 @@ def scripted_pairs(mocap: str | Path, body: BodyModel) -> tuple[dict[str, Intera
     """The scripted care pairs by id, and what is wrong with those that do not ship."""
     from synth.corpus.care import build_pairs
     from synth.corpus.care.pairs import faults as faults_of
+    from synth.corpus.care.registry import SCRIPTS
 
     made: dict[str, Interaction] = {}
     rejected: dict[str, list[str]] = {}
-    for motion in build_pairs(mocap=mocap, body=body, first=LIBRARY_VARIANTS):
+    scripts = [name for name in SCRIPTS if name not in LIBRARY_CAPTURED]
+    for motion in build_pairs(mocap=mocap, body=body, only=scripts, first=LIBRARY_VARIANTS):
         name = str(motion.meta.source["id"])
         problems = faults_of(motion, body)
         print(f"{name:24s} {motion.seconds:5.1f} s  {motion.meta.quality}", file=sys.stderr, flush=True)

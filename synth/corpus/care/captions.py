@@ -10,6 +10,7 @@ import numpy as np
 STAFF = ("a care worker", "a nurse", "staff", "a carer", "a member of staff")
 PATIENT = ("the patient", "an old woman", "an elderly patient", "the resident", "an elderly resident")
 MEN = ("the patient", "an old man", "an elderly patient", "the resident", "an elderly resident")
+PERSON = ("a person", "somebody", "a visitor", "an adult")
 
 _SEAT = {"bed": ("from the bed", "from the edge of the bed", "out of bed"), "armchair": ("from the armchair",),
          "chair": ("from the chair", "up off the chair")}  # fmt: skip
@@ -91,7 +92,8 @@ def told(
 ) -> tuple[str, ...]:
     """The first of a class's `sentences` as it is, then up to `count` others with people and `facts` filled in.
 
-    A sentence with a fact that is missing or empty is left out. `{staff}`, `{patient}` are drawn.
+    A sentence with a fact that is missing or empty is left out. `{staff}`, `{patient}` are drawn, and so is `{who}` for
+    one person alone, by the fact "role".
     """
     found = [sentences[0]]
     for index in rng.permutation(len(sentences) - 1):
@@ -99,6 +101,9 @@ def told(
         words = {"staff": STAFF[rng.integers(len(STAFF))], "patient": patients[rng.integers(len(patients))]}
         sentence = sentences[1 + index]
         named = [name for _, name, _, _ in Formatter().parse(sentence) if name]
+        if "who" in named:
+            people = {"staff": STAFF, "person": PERSON}.get(facts.get("role", ""), patients)
+            words["who"] = people[rng.integers(len(people))]
         known = {**facts, **words}
         if len(found) <= count and all(known.get(name) for name in named):
             text = sentence.format(**known)

@@ -115,7 +115,7 @@ def make_pair(
     tracks = [
         Track(motion.transl[p].astype(float) + rest[p][0], rotmats) for p, rotmats in enumerate(motion.rotations())
     ]
-    script = replace(script, actions=retimed(script.actions or _actions(script), tracks, rest))
+    script = replace(script, actions=retimed(script.actions or _actions(script), tracks, rest, script.through))
     motion = replace(motion, meta=_meta(name, identifier, script, people, rng, body))
     motion = replace(motion, props=in_hands(motion, proxies))
     quality = measure(motion, proxies, script.furniture)

@@ -8,7 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.care import abed, aids, bed, bedside, catch, handing, rescue, strategies, talk, transfer, wheelchair
+from synth.corpus.care import (
+    abed,
+    aids,
+    alone,
+    bed,
+    bedside,
+    catch,
+    handing,
+    rescue,
+    strategies,
+    talk,
+    transfer,
+    wheelchair,
+)
 from synth.corpus.care.script import Script
 from synth.corpus.care.strategies import Cast, Variant
 
@@ -23,6 +36,7 @@ FAMILIES: tuple[Any, ...] = (
     bedside,
     abed,
     handing,
+    alone,
 )  # fmt: skip
 BUILDERS: dict[str, Callable[[Cast, Any, np.random.Generator], Script]] = {
     name: builder for family in FAMILIES for name, builder in family.BUILDERS.items()

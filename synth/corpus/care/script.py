@@ -46,8 +46,8 @@ class Hold:
     other_spot: str
     start: float
     end: float
-    flat: bool = False  # the hand lies on a trunk with straight fingers, which would reach into it bent
     bend: float | None = None  # by what is held, where nothing is said
+    flat: bool = False  # the hand lies on a trunk with straight fingers, which would reach into it bent
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ class Script:
     kneels: tuple[Kneel, ...] = ()
     actions: tuple[ActionSegment, ...] = ()
     core: tuple[float, float] | None = None  # seconds that show the action
+    through: bool = False  # ways down and up go on through brief halts (`timing.retimed`)
     datasets: tuple[str, ...] = ()  # whose captures it starts from (`synth.corpus.takes.CREDITS`)
 
     @property

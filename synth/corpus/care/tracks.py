@@ -114,7 +114,7 @@ def stretch(track: Track, frames: int) -> Track:
     left = np.minimum(position.astype(int), track.frames - 2)
     share = position - left
     pelvis = track.pelvis[left] * (1 - share)[:, None] + track.pelvis[left + 1] * share[:, None]
-    return Track(pelvis, _between(track.rotmats[left], track.rotmats[left + 1], share))
+    return Track(pelvis, between(track.rotmats[left], track.rotmats[left + 1], share))
 
 
 def warp(track: Track, keys: Sequence[float], frames: Sequence[int]) -> Track:
@@ -124,14 +124,14 @@ def warp(track: Track, keys: Sequence[float], frames: Sequence[int]) -> Track:
     left = position.astype(int)
     share = position - left
     pelvis = track.pelvis[left] * (1 - share)[:, None] + track.pelvis[left + 1] * share[:, None]
-    return Track(pelvis, _between(track.rotmats[left], track.rotmats[left + 1], share))
+    return Track(pelvis, between(track.rotmats[left], track.rotmats[left + 1], share))
 
 
 def crossfade(first: Track, second: Track, begin: int, end: int) -> Track:
     """`first` before frame `begin`, `second` after `end`, eased in between; equally long tracks."""
     share = _ease((np.arange(first.frames) - begin) / max(end - begin, 1))
     pelvis = first.pelvis * (1 - share)[:, None] + second.pelvis * share[:, None]
-    return Track(pelvis, _between(first.rotmats, second.rotmats, share))
+    return Track(pelvis, between(first.rotmats, second.rotmats, share))
 
 
 def reverse(track: Track) -> Track:
@@ -153,7 +153,7 @@ def join(tracks: Sequence[Track], blend: int) -> Track:
         share = _ease(np.arange(1, count + 1) / (count + 1))
         head = Track(
             result.pelvis[-count:] * (1 - share)[:, None] + place.pelvis[:count] * share[:, None],
-            _between(result.rotmats[-count:], place.rotmats[:count], share),
+            between(result.rotmats[-count:], place.rotmats[:count], share),
         )
         result = Track(
             np.concatenate([result.pelvis[:-count], head.pelvis, place.pelvis[count:]]),
@@ -180,7 +180,8 @@ def _ease(share: np.ndarray) -> np.ndarray:
     return s**3 * (10 - 15 * s + 6 * s * s)
 
 
-def _between(a: Array, b: Array, share: Array) -> Array:
+def between(a: Array, b: Array, share: Array) -> Array:
+    """Rotations [T, ..., 3, 3] `share` [T] of the way from `a` to `b`."""
     step = matrix_to_axis_angle(np.swapaxes(a, -1, -2) @ b)
     return a @ axis_angle_to_matrix(step * share.reshape(-1, *[1] * (step.ndim - 1)))
 
