@@ -221,7 +221,7 @@ def on_fours(
         for begin, end in planted:
             x, y, way = anchors[begin]
             back = 0.0 if hand else 0.4 * size.shin
-            at = (float(x - back * np.cos(way)), float(y - back * np.sin(way)), 0.004 if hand else 0.018)
+            at = (float(x - back * np.cos(way)), float(y - back * np.sin(way)), 0.004 if hand else 0.022)
             if end - begin >= 4:
                 touches.append(Touch(PATIENT, spot, "floor", at, begin / FPS, (end - 1) / FPS))
     rotmats = np.tile(np.eye(3), (count, 24, 1, 1))
@@ -237,7 +237,7 @@ def on_fours(
     pelvis[:, :2] += -0.6 * raised[:, None] * aside
     track = Track(pelvis, rotmats)
     joints, world = forward_kinematics(rotmats, rest, pelvis - rest[0])
-    back = -np.stack([np.cos(yaw), np.sin(yaw), np.full(count, -0.1)], -1)
+    back = -np.stack([np.cos(yaw), np.sin(yaw), np.full(count, -0.14)], -1)
     for side in SIDES:
         hip, knee, ankle = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
         goal = spots[f"{side}_knee"] + np.array([0.0, 0.0, KNEE])

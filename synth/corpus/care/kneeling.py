@@ -343,7 +343,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         CrawlVariant(pause=1.6, seconds=5.4, tempo=1.1, mirror=True, strategy="halt"),
         CrawlVariant(tempo=1.5, step=0.24, seconds=7.0, strategy="slow"),
         CrawlVariant(low=True, seconds=7.5, strategy="low"),
-        CrawlVariant(speed=0.34, step=0.4, seconds=5.2, role="person", bend=-0.3, strategy="brisk"),
+        CrawlVariant(speed=0.29, step=0.4, seconds=5.6, role="person", bend=-0.3, strategy="brisk"),
         CrawlVariant(chair=True, seconds=5.0, strategy="up to a chair"),
         CrawlVariant(low=True, tempo=1.3, mirror=True, seconds=9.0, strategy="low and slow"),
     ),
