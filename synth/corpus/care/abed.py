@@ -150,7 +150,7 @@ def _under(cast: Cast, track: Track, patient: Track, holds: Sequence[Hold]) -> T
         upper, lower = (JOINT[f"{side}_{name}"] for name in bone)
         share = 0.62 if "thigh" in item.other_spot else 0.4
         below = joints[:, upper] + share * (joints[:, lower] - joints[:, upper]) - 0.11 * world[:, upper, :, 2]
-        wait = below + np.array([0.05, -0.17, -0.17])  # beside the leg, and lower
+        wait = below + np.array([0.05, -0.17, -0.22])  # beside the leg, and lower
         below = through(track.frames, wait, [(below, item.start - 0.4, item.start)])
         when = window(track.frames, item.start - 0.45, item.end, 0.7)
         track = reaching(track, cast.rest[STAFF], item.spot.removesuffix("_hand"), below, when, twist=-1.3)
