@@ -296,7 +296,7 @@ VARIANTS: dict[str, tuple[RescueVariant, ...]] = {
         RescueVariant(head=True, knee="both", away=0.5, bends=0.8, askew=-0.3,
                       touch=(("right", "right_upper_arm_outer"), ("left", "left_upper_arm_outer")),
                       strategy="kneels at the head"),
-        RescueVariant(pose="knees_up", knee="", comes="hurries", mirror=True, bends=0.6, act="speaks", away=0.55,
+        RescueVariant(pose="knees_up", knee="", comes="hurries", mirror=True, bends=0.85, act="speaks", away=0.54, at=0.42,
                       strategy="squats and speaks"),
         RescueVariant(pose="sits_up", act="sits_up", stays=5.0, touch=(("right", "upper_back"),),
                       strategy="helps to sit up"),
