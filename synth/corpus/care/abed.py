@@ -192,15 +192,16 @@ def _bending(
 BUILDERS = {"assist_lie_down": assist_lie_down}
 VARIANTS: dict[str, tuple[AssistVariant, ...]] = {
     "assist_lie_down": (
-        AssistVariant(strategy="back and legs"),
+        AssistVariant(mirror=True, strategy="back and legs"),
         AssistVariant(grip="both_on_legs", mirror=True, recline="elbow", strategy="lifts the legs"),
-        AssistVariant(grip="back_and_knee", recline="curled", strategy="hand under the knees"),
+        AssistVariant(grip="back_and_hand", recline="elbow", lag=0.7, tempo=1.3, mirror=True,
+                      strategy="leg by leg, guided"),
         AssistVariant(grip="back_and_arm", standing=True, rest=0.8, tempo=1.0, mirror=True,
                       strategy="sits down first"),
-        AssistVariant(grip="legs_then_back", recline="elbow", mirror=True, strategy="legs, then back"),
+        AssistVariant(grip="legs_then_back", recline="elbow", strategy="legs, then back"),
         AssistVariant(walks=0.7, rest=2.6, tempo=1.1, recline="elbow", strategy="walks up"),
-        AssistVariant(tries=2, mirror=True, strategy="legs fail at first"),
-        AssistVariant(grip="back_and_hand", recline="elbow", lag=0.7, tempo=1.3, strategy="leg by leg, guided"),
+        AssistVariant(tries=2, strategy="legs fail at first"),
+        AssistVariant(grip="back_and_knee", recline="curled", strategy="hand under the knees"),
         AssistVariant(sit=1.4, recline="curled", strategy="rests sitting in bed"),
         AssistVariant(grip="both_on_legs", standing=True, rest=0.9, tempo=1.0,
                       strategy="sits down, legs are lifted"),
