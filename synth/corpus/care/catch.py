@@ -207,7 +207,7 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
                 (x - 0.02, 0.35 * np.sign(feet[other][1] - y), 0.0),
             )
         else:
-            kneel, foot = (x - 0.42, y + 0.32, -1.0), (x + 0.06, y + 0.06, -0.9)
+            kneel, foot = (x - 0.38, y + 0.25, -1.0), (x + 0.06, y + 0.06, -0.9)
         back = midway(feet[near], kneel)
         moves[near] += [
             FootKey(at.help, *feet[near]),
@@ -343,7 +343,7 @@ VARIANTS: dict[str, tuple[CatchVariant, ...]] = {
         CatchVariant(ends="upright", grip="waist", tilts=0.55, deep=0.15, mirror=True, strategy="from behind, held"),
         CatchVariant(where="front", way="forward", grip="front_arms", ends="knees", tilts=0.4, far=0.12,
                      strategy="from the front, down on the knees"),
-        CatchVariant(where="beside", grip="back_and_chest", strategy="from the side, lowered to the floor"),
+        CatchVariant(where="beside", grip="back_and_arm", strategy="from the side, lowered to the floor"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="upright", tilts=0.55, deep=0.14, far=0.12,
                      strategy="trips into the arms"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="knees", tilts=0.2, far=0.1, mirror=True,

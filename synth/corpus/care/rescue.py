@@ -1,8 +1,8 @@
 """Staff comes running to a patient on the floor: stops, goes down beside, bends over, touches, speaks, calls for help.
 
-The patient lies as captured people lie (on the back, on the belly, propped up, sitting) or is rolled on the side from
-there; the run is captured; only the way down to the knees is keyed. Written for a patient whose head points to -x and
-staff who comes to the left side.
+The patient lies or sits there as captured people do (on the back, on the belly, propped up), and is kept as captured;
+the haste is captured; only the way down to the knees is keyed. Written for a patient whose head points to -x and staff
+who comes to the left side, or behind the head.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from synth.corpus.care.keyed import (
     over_knee,
     standing_on,
 )
-from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Hold, Kneel, Lie, Phase, Script, Seat
+from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Hold, Kneel, Phase, Script, Seat
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.tracks import Track, breathe, crossfade, hold, standing_feet, stretch, warp
 from synth.interaction import ActionSegment
@@ -39,13 +39,12 @@ POSES: dict[str, tuple[str, tuple[float, ...]]] = {
     "belly": ("get_up_face_down", (0.3, 0.12, 0.2)),
     "elbow": ("lie_down_dg", (2.28, 2.25, 2.24)),
     "sitting": ("lie_down", (3.25, 3.2, 3.15)),
-    "sits_up": ("lie_down", (5.6, 5.6, 3.3)),
 }
 # how the staff comes: from which second of the captured haste on, how much slower
 COMES: dict[str, tuple[float, float]] = {"runs": (0.45, 1.05), "hurries": (0.95, 1.05)}
 HASTE = 0.2  # radians that who is in a hurry leans forward
 ELBOWS = 0.8  # radians that the elbows are bent more
-FACE_UP = ("back", "knees_up", "sits_up")
+FACE_UP = ("back", "knees_up")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class RescueVariant(Variant):
     pose: one of POSES; comes: one of COMES; knee: "left", "right", "both" or "" (squats); at: metres from the patient's
     pelvis towards the head where the staff kneels; away: metres beside the body's middle line; head: it kneels behind
     the patient's head instead; askew: radians it comes from the feet's side; touch: (hand, spot) pairs; bends: radians
-    over the patient; act: "", "calls", "speaks" or "sits_up"; stays: seconds bent over.
+    over the patient; act: "", "calls" or "speaks"; stays: seconds bent over.
     """
 
     grip: str = "shoulder"
@@ -77,12 +76,8 @@ def _fallen(cast: Cast, variant: RescueVariant, frames: int, moves: tuple[float,
     """The patient on the floor, moving as little or much as the pose says between two moments."""
     name, moments = POSES[variant.pose]
     piece = cast.piece(PATIENT, name)
-    if variant.pose == "sits_up":
-        keys = [moments[0], moments[0] + 1e-3, moments[2] - 1e-3, moments[2]]
-        at = [0, round(moves[0] * FPS), round(moves[1] * FPS), frames - 1]
-    else:
-        keys, at = list(moments), [0, round(moves[0] * FPS), frames - 1]
-    if keys[0] > keys[-1] or variant.pose in ("belly", "elbow", "sitting", "sits_up"):
+    keys, at = list(moments), [0, round(moves[0] * FPS), frames - 1]
+    if variant.pose in ("belly", "elbow", "sitting"):
         track = warp(piece, [key * FPS for key in keys], at)
     else:
         track = hold(piece, round(moments[1] * FPS), frames)
@@ -222,7 +217,7 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
     frames = round(seconds * FPS)
     seconds = frames / FPS
     staff, halt, down, bent = _coming_down(cast, variant, run, place, frames, tempo)
-    moves = (bent + 0.9, bent + 3.1) if variant.act == "sits_up" else (0.6 * halt, bent)
+    moves = (0.6 * halt, bent)
     patient = _fallen(cast, variant, frames, moves)
     if variant.act == "calls":
         free = "left" if variant.touch[0][0] == "right" else "right"
@@ -241,16 +236,10 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
         ActionSegment(STAFF, halt, down, "kneel_down" if low else "squat_down"),
         ActionSegment(STAFF, down, seconds, "kneeling" if low else "squatting"),
     ]
-    lies: tuple[Lie, ...] = ()
     seats: tuple[Seat, ...] = ()
     if variant.pose == "sitting":
         actions.append(ActionSegment(PATIENT, 0.0, seconds, "sitting"))
         seats = (Seat(PATIENT, "floor", 0.0, seconds),)
-    elif variant.pose == "sits_up":
-        actions += [ActionSegment(PATIENT, 0.0, moves[0], "fallen"), ActionSegment(PATIENT, *moves, "other"),
-                    ActionSegment(PATIENT, moves[1], seconds, "sitting")]  # fmt: skip
-        seats = (Seat(PATIENT, "floor", 0.0, seconds),)
-        lies = (Lie(PATIENT, "upper_back", "floor", 0.0, moves[0]),)
     else:
         actions.append(ActionSegment(PATIENT, 0.0, seconds, "fallen"))
         if variant.pose in FACE_UP:
@@ -269,7 +258,6 @@ def rush(cast: Cast, variant: RescueVariant, rng: np.random.Generator) -> Script
         ),
         holds=holds,
         seats=seats,
-        lies=lies,
         kneels=kneels,
         looks=((STAFF, 0.3),),
         facts={"grip": variant.grip, "strategy": variant.strategy},
@@ -296,11 +284,11 @@ VARIANTS: dict[str, tuple[RescueVariant, ...]] = {
         RescueVariant(head=True, knee="both", away=0.5, bends=0.8, askew=-0.3,
                       touch=(("right", "right_upper_arm_outer"), ("left", "left_upper_arm_outer")),
                       strategy="kneels at the head"),
-        RescueVariant(pose="knees_up", knee="", comes="hurries", mirror=True, bends=0.85, act="speaks",
-                      away=0.54, at=0.42, strategy="squats and speaks"),
-        RescueVariant(pose="sits_up", act="sits_up", stays=5.0, touch=(("right", "upper_back"),),
-                      strategy="helps to sit up"),
-        RescueVariant(pose="belly", comes="hurries", knee="left", act="calls",
+        RescueVariant(pose="sitting", knee="", comes="hurries", mirror=True, touch=(("right", "upper_back"),), at=0.05,
+                      away=0.5, bends=0.5, act="speaks", strategy="squats and speaks"),
+        RescueVariant(comes="hurries", knee="both", touch=(("left", "chest"),), bends=1.0, at=0.4, away=0.5,
+                      act="calls", strategy="hand on the chest, calls"),
+        RescueVariant(pose="belly", comes="hurries", knee="left", act="calls", at=0.22,
                       touch=(("right", "upper_back"),), mirror=True, strategy="face down, calls"),
     ),
 }  # fmt: skip
