@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from synth.corpus.care.limbs import two_bones
 from synth.corpus.care.tracks import Track
 from synth.rotation import Array, axis_matrix, yaw_matrix
 from synth.skeleton import JOINT, forward_kinematics, upright
@@ -94,38 +95,13 @@ def standing_on(track: Track, feet: Mapping[str, Mapping[str, Array]], rest: Arr
         foot = upright(at["yaw"]) @ axis_matrix("x", at["heel"])
         goal = ball - np.einsum("tij,j->ti", foot, ahead)
         pole = yaw_matrix(at["yaw"])[:, :, 0] + np.array([0.0, 0.0, 0.15])
-        upper, lower = _reach(joints[:, hip], goal, pole, rest[knee] - rest[hip], rest[ankle] - rest[knee])
+        bones = rest[knee] - rest[hip], rest[ankle] - rest[knee]
+        upper, lower = two_bones(joints[:, hip], goal, *bones, np.array([1.0, 0.0, 0.0]), pole)
         rotmats[:, hip] = np.swapaxes(world[:, 0], -1, -2) @ upper
         rotmats[:, knee] = np.swapaxes(upper, -1, -2) @ lower
         rotmats[:, ankle] = np.swapaxes(lower, -1, -2) @ foot
         rotmats[:, toes] = axis_matrix("x", -np.clip(at["heel"], 0.0, 1.0))
     return Track(track.pelvis, rotmats)
-
-
-def _reach(start: Array, goal: Array, pole: Array, upper: Array, lower: Array) -> tuple[Array, Array]:
-    """World rotations of two bones (rest vectors [3]) from `start` towards `goal` [T, 3], the knee on `pole`'s side."""
-    a, b = float(np.linalg.norm(upper)), float(np.linalg.norm(lower))
-    way = goal - start
-    far = np.linalg.norm(way, axis=-1, keepdims=True)
-    far_in = np.clip(far, abs(a - b) + 0.03, 0.998 * (a + b))
-    way = way / np.maximum(far, 1e-6)
-    out = pole - (pole * way).sum(-1, keepdims=True) * way
-    out = out / np.maximum(np.linalg.norm(out, axis=-1, keepdims=True), 1e-6)
-    along = (a * a + far_in**2 - b * b) / (2 * far_in)
-    middle = along * way + np.sqrt(np.maximum(a * a - along**2, 0.0)) * out
-    left = np.cross(-way, out)
-    first, second = middle, far_in * way - middle
-    return _frame(first, left) @ _frame(upper[None], np.array([[1.0, 0, 0]])).swapaxes(-1, -2), _frame(
-        second, left
-    ) @ _frame(lower[None], np.array([[1.0, 0, 0]])).swapaxes(-1, -2)
-
-
-def _frame(bone: Array, left: Array) -> Array:
-    """Rotations [T, 3, 3] whose second axis goes along the bone, the first as near to `left` as it can."""
-    y = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
-    x = left - (left * y).sum(-1, keepdims=True) * y
-    x = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6)
-    return np.stack([x, y, np.cross(x, y)], -1)
 
 
 def ahead(place: Sequence[float], forward: float, left: float = 0.0, turn: float = 0.0) -> tuple[float, float, float]:

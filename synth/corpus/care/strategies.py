@@ -475,12 +475,12 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     ),
     "help_up_from_floor": (
         Variant("hand_and_upper_arm"), Variant("hand_and_back", tempo=1.15, mirror=True),
-        Variant("hand_and_elbow", tempo=1.0, hesitation=0.6),
+        Variant("hand_and_back", tempo=1.0, hesitation=0.6, way="from lying"),
         Variant("hand_and_upper_arm", tempo=1.05, mirror=True, way="legs bent"),
         Variant("hand_and_elbow", tempo=1.2, way="legs bent"),
         Variant("hand_and_upper_arm", tempo=1.05, mirror=True, way="from lying"),
         Variant("hand_and_back", tempo=0.95, there=True, way="legs bent"),
-        Variant("hand_and_elbow", tempo=1.1, there=True, mirror=True),
+        Variant("hand_and_upper_arm", tempo=1.15, there=True, hesitation=0.5),
     ),
     "assist_walking": (
         Variant("arm_in_arm"), Variant("hand_and_waist", tempo=1.15, mirror=True), Variant("arm_and_back", tempo=1.05),
