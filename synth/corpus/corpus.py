@@ -189,16 +189,17 @@ def _assemble(planned: Plan, out: Path, staging: Path) -> dict[str, Any]:
         for item, identifier in ids_of(planned.items, config.mirror):
             if item.id in refused:
                 continue
-            rows, bodies, meta = read_staged(staging, identifier)
-            digest = hashlib.sha256(rows.tobytes() + bodies.tobytes()).digest()
+            made = read_staged(staging, identifier)
+            digest = hashlib.sha256(made.rows.tobytes() + made.bodies.tobytes() + made.prop_rows.tobytes()).digest()
             if digest in seen:
                 reason = f"the same motion as {seen[digest]}"
                 rejected.append({"id": identifier, "source": item.source, "reason": reason})
                 continue
             seen[digest] = identifier
-            take = take_of(meta, identifier)
+            take = take_of(made.meta, identifier)
             staged = Staged(
-                identifier, item.source, take, split_of(take, config.val, config.test), rows, bodies, meta
+                identifier, item.source, take, split_of(take, config.val, config.test), made.rows, made.bodies,
+                made.prop_rows, made.props, made.meta,
             )  # fmt: skip
             tally.add(staged, config.fps)
             yield staged

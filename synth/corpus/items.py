@@ -13,7 +13,7 @@ import numpy as np
 
 from synth.body import BodyModel
 from synth.corpus.mirror import mirror
-from synth.corpus.rows import to_rows
+from synth.corpus.rows import prop_rows, to_rows
 from synth.corpus.source import Rejected, Source
 from synth.errors import CareSynthError
 from synth.files import read_json, read_npz, write_json, write_npz
@@ -72,15 +72,18 @@ def make_item(
     try:
         motion = formed(source.make(item.key, item.seed(entropy)), item, body, fps, least)
         images = [motion, mirrored_form(motion, body)] if mirrors else [motion]
-        staged = [(*to_rows(image, body), _text_of(image)) for image in images]
+        staged = [(*to_rows(image, body), prop_rows(image.props), _text_of(image)) for image in images]
     except CareSynthError as error:
         reason = " ".join(str(error).split())
     except Exception as error:
         reason = f"crashed: {type(error).__name__}: {' '.join(str(error).split())}"
     else:
         # the item's own file comes last: with it the item is finished
-        for (rows, bodies, meta), suffix in list(zip(staged, ("", MIRRORED), strict=False))[::-1]:
-            arrays = {"rows": rows, "bodies": bodies, "meta": np.array(meta), "id": np.array(item.id + suffix)}
+        for (rows, bodies, props, meta), suffix in list(zip(staged, ("", MIRRORED), strict=False))[::-1]:
+            arrays = {
+                "rows": rows, "bodies": bodies, "props": props, "meta": np.array(meta),
+                "id": np.array(item.id + suffix),
+            }  # fmt: skip
             write_npz(stage_path(folder, item.id + suffix), arrays)
         return None
     write_json(stage_path(folder, item.id, ".json"), {"id": item.id, "source": item.source, "reason": reason})
@@ -88,13 +91,26 @@ def make_item(
 
 
 def _text_of(motion: Interaction) -> str:
-    return json.dumps(meta_to_json(motion.meta), sort_keys=True, allow_nan=False)
+    names = [{"id": prop.id, "class": prop.cls} for prop in motion.props]
+    return json.dumps({"meta": meta_to_json(motion.meta), "props": names}, sort_keys=True, allow_nan=False)
 
 
-def read_staged(folder: Path, identifier: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Rows, bodies and meta of a staged sequence."""
+@dataclass(frozen=True)
+class Finished:
+    """A staged sequence: rows [P, T, 224], bodies [P, 82], prop_rows [K, T, 6], names of the K props, meta."""
+
+    rows: np.ndarray
+    bodies: np.ndarray
+    prop_rows: np.ndarray
+    props: list[dict[str, str]]
+    meta: dict[str, Any]
+
+
+def read_staged(folder: Path, identifier: str) -> Finished:
+    """What is staged of a sequence."""
     arrays = read_npz(stage_path(folder, identifier))
-    return arrays["rows"], arrays["bodies"], json.loads(str(arrays["meta"]))
+    known = json.loads(str(arrays["meta"]))
+    return Finished(arrays["rows"], arrays["bodies"], arrays["props"], known["props"], known["meta"])
 
 
 def read_reason(folder: Path, identifier: str) -> str | None:

@@ -6,11 +6,13 @@ closed form; the rest keeps what the features leave out, so that a row loses not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from synth.body import BodyModel
 from synth.corpus import ground
-from synth.interaction import Interaction
+from synth.interaction import Interaction, Prop
 from synth.rotation import Array, matrix_from_6d, matrix_to_6d
 from synth.skeleton import facing_yaw, forward_kinematics
 
@@ -27,6 +29,7 @@ COLUMNS: dict[str, slice] = {
 }
 FEATURES, WIDTH = 205, 224
 BODY_WIDTH = 82  # betas 10, rest joints 72
+PROP_WIDTH = 6  # transl, orient
 
 
 def to_rows(motion: Interaction, body: BodyModel) -> tuple[Array, Array]:
@@ -47,6 +50,12 @@ def to_rows(motion: Interaction, body: BodyModel) -> tuple[Array, Array]:
     rows = np.concatenate([np.asarray(part, np.float32).reshape(people, frames, -1) for part in parts], -1)
     bodies = np.concatenate([motion.betas, rest.reshape(people, 72)], -1).astype(np.float32)
     return np.where(motion.present[..., None], rows, np.float32(0)), bodies
+
+
+def prop_rows(props: Sequence[Prop]) -> Array:
+    """Where things that move are, [K, T, 6] float32: ``transl``, then ``orient`` as an axis-angle vector."""
+    moved = [np.concatenate([prop.transl, prop.orient], -1).astype(np.float32) for prop in props]
+    return np.stack(moved) if moved else np.zeros((0, 0, PROP_WIDTH), np.float32)
 
 
 def from_rows(rows: Array) -> tuple[Array, Array]:

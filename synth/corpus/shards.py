@@ -3,6 +3,7 @@
 CORPUS/corpus.json              settings, versions, sources and licences, shards with their SHA-256, statistics
        shards/00000.rows.npy    float32 [rows, 224]: person after person, frame after frame (synth.corpus.rows)
        shards/00000.bodies.npy  float32 [people, 82]: betas and rest joints
+       shards/00000.props.npy   float32 [things x frames, 6]: things that move, transl and axis-angle, thing after thing
        shards/00000.jsonl       a line a sequence: where its rows are, and its labels
        statistics.npz           mean and std [205] of the features over the training split
        rejected.jsonl           what was left out, and why
@@ -24,31 +25,34 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.rows import BODY_WIDTH, FEATURES, WIDTH, centred, from_rows
+from synth.corpus.rows import BODY_WIDTH, FEATURES, PROP_WIDTH, WIDTH, centred, from_rows
 from synth.errors import BadFile, BadOption
 from synth.files import atomic_path, read_json, write_text
-from synth.interaction import Interaction, meta_from_json
+from synth.interaction import Interaction, Prop, meta_from_json
 from synth.rotation import Array, matrix_to_axis_angle
 
-VERSION = 1
+VERSION = 2
 CORPUS_FILE, SHARDS = "corpus.json", "shards"
 SPLITS = ("train", "val", "test")
-FILES = {"rows": ".rows.npy", "bodies": ".bodies.npy", "index": ".jsonl"}
+FILES = {"rows": ".rows.npy", "bodies": ".bodies.npy", "props": ".props.npy", "index": ".jsonl"}
+WIDTHS = {"rows": WIDTH, "bodies": BODY_WIDTH, "props": PROP_WIDTH}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A sequence of the training set: where it is and what is known of it (`meta` as in an interaction's file)."""
+    """A sequence of the training set: where it is, and what is known of it as in an interaction's file."""
 
     id: str
     shard: int
     row: int
     person: int
+    prop: int
     people: int
     frames: int
     source: str
     take: str
     split: str
+    props: Sequence[Mapping[str, str]]
     meta: Mapping[str, Any]
 
     @property
@@ -84,6 +88,7 @@ class Corpus:
     entries: tuple[Entry, ...]
     rows: tuple[Array, ...]
     bodies: tuple[Array, ...]
+    props: tuple[Array, ...]
 
     @staticmethod
     def open(folder: str | Path) -> Corpus:
@@ -91,14 +96,14 @@ class Corpus:
         folder = Path(folder)
         info = read_info(folder)
         entries: list[Entry] = []
-        arrays: dict[str, list[Array]] = {"rows": [], "bodies": []}
+        arrays: dict[str, list[Array]] = {kind: [] for kind in WIDTHS}
         for number, shard in enumerate(info["shards"]):
             base = folder / SHARDS / shard["name"]
-            for kind, width in (("rows", WIDTH), ("bodies", BODY_WIDTH)):
+            for kind, width in WIDTHS.items():
                 arrays[kind].append(_mapped(base.with_name(base.name + FILES[kind]), shard[kind], width))
             path = base.with_name(base.name + FILES["index"])
             entries += _read_index(path, number, shard)
-        return Corpus(folder, info, tuple(entries), tuple(arrays["rows"]), tuple(arrays["bodies"]))
+        return Corpus(folder, info, tuple(entries), *(tuple(arrays[kind]) for kind in WIDTHS))
 
     @property
     def fps(self) -> float:
@@ -123,9 +128,17 @@ class Corpus:
         betas = self.bodies[entry.shard][entry.person : entry.person + entry.people, :10]
         motion = Interaction(
             self.fps, transl, pose[..., :3], pose[..., 3:], np.array(betas), rows[..., -1] > 0.5,
-            meta_from_json(entry.meta),
+            meta_from_json(entry.meta), self._props(entry),
         )  # fmt: skip
         return motion.validate(f"{self.folder}: {entry.id}")
+
+    def _props(self, entry: Entry) -> tuple[Prop, ...]:
+        moved = self.props[entry.shard][entry.prop : entry.prop + len(entry.props) * entry.frames]
+        each = np.array(moved).reshape(len(entry.props), entry.frames, PROP_WIDTH)
+        return tuple(
+            Prop(item["id"], item["class"], way[:, :3], way[:, 3:])
+            for item, way in zip(entry.props, each, strict=True)
+        )  # fmt: skip
 
     def windows(self, indices: Sequence[int], starts: Sequence[int], frames: int, people: int = 2) -> Batch:
         """Windows of `frames` frames and `people` people; what a sequence does not have is zero, and not present."""
@@ -199,6 +212,8 @@ class Staged:
     split: str
     rows: Array
     bodies: Array
+    prop_rows: Array
+    props: Sequence[Mapping[str, str]]
     meta: Mapping[str, Any]
 
 
@@ -254,10 +269,10 @@ def read_info(folder: Path) -> dict[str, Any]:
     for number, shard in enumerate(info["shards"]):
         sums: Any = shard.get("sha256") if isinstance(shard, dict) else None
         good = isinstance(sums, dict) and all(isinstance(sums.get(kind), str) for kind in FILES)
-        numbers = good and all(isinstance(shard.get(key), int) and shard[key] >= 0 for key in ("rows", "bodies"))
+        numbers = good and all(isinstance(shard.get(key), int) and shard[key] >= 0 for key in WIDTHS)
         label = shard.get("name") if good else None
         if not numbers or not isinstance(label, str) or not label.isdigit():
-            raise BadFile(path, f"shards[{number}]", shard, "an object with name, rows, bodies and sha256")
+            raise BadFile(path, f"shards[{number}]", shard, "an object with name, rows, bodies, props and sha256")
     return info
 
 
@@ -291,31 +306,43 @@ def _read_index(path: Path, number: int, shard: Mapping[str, Any]) -> Iterator[E
         try:
             value = json.loads(line)
             entry = Entry(shard=number, **value)
-            numbers = [entry.row, entry.person, entry.people, entry.frames]
+            numbers = [entry.row, entry.person, entry.prop, entry.people, entry.frames]
             good = all(type(n) is int and n >= 0 for n in numbers) and isinstance(entry.meta, dict)
+            good &= isinstance(entry.props, list) and all(
+                isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("id", "class"))
+                for item in entry.props
+            )
             texts = all(isinstance(text, str) for text in (entry.id, entry.source, entry.take))
         except (TypeError, ValueError, RecursionError) as error:
             raise BadFile(path, f"line {at}", str(error), "the JSON object of a sequence") from None
         last = entry.row + entry.people * entry.frames if good else 0
         inside = good and last <= shard["rows"] and entry.person + entry.people <= shard["bodies"]
+        inside = inside and entry.prop + len(entry.props) * entry.frames <= shard["props"]
         if not inside or not texts or entry.frames < 1 or entry.people < 1 or entry.split not in SPLITS:
             raise BadFile(path, f"line {at}", line, "a sequence inside this shard")
         yield entry
 
 
 def _write_shard(folder: Path, number: int, held: Sequence[Staged]) -> dict[str, Any]:
-    name, row, person, lines = f"{number:05d}", 0, 0, []
+    name, row, person, prop, lines = f"{number:05d}", 0, 0, 0, []
     for item in held:
         people, frames = item.rows.shape[:2]
-        place = {"row": row, "person": person, "people": people, "frames": frames}
-        known = {"id": item.id, "source": item.source, "take": item.take, "split": item.split, "meta": item.meta}
+        place = {"row": row, "person": person, "prop": prop, "people": people, "frames": frames}
+        known = {
+            "id": item.id, "source": item.source, "take": item.take, "split": item.split, "props": item.props,
+            "meta": item.meta,
+        }  # fmt: skip
         lines.append(json.dumps(place | known, sort_keys=True, allow_nan=False, ensure_ascii=False))
-        row, person = row + people * frames, person + people
+        row, person, prop = row + people * frames, person + people, prop + len(item.props) * frames
     base = folder / SHARDS / name
-    rows = np.concatenate([item.rows.reshape(-1, WIDTH) for item in held])
-    for suffix, array in ((FILES["rows"], rows), (FILES["bodies"], np.concatenate([item.bodies for item in held]))):
-        with atomic_path(base.with_name(name + suffix)) as temporary, open(temporary, "wb") as handle:
+    arrays = {
+        "rows": np.concatenate([item.rows.reshape(-1, WIDTH) for item in held]),
+        "bodies": np.concatenate([item.bodies for item in held]),
+        "props": np.concatenate([item.prop_rows.reshape(-1, PROP_WIDTH) for item in held]),
+    }
+    for kind, array in arrays.items():
+        with atomic_path(base.with_name(name + FILES[kind])) as temporary, open(temporary, "wb") as handle:
             np.save(handle, array.astype(np.float32), allow_pickle=False)
     write_text(base.with_name(name + FILES["index"]), "\n".join(lines) + "\n")
     sums = {kind: sha256(base.with_name(name + suffix)) for kind, suffix in FILES.items()}
-    return {"name": name, "sequences": len(held), "rows": row, "bodies": person, "sha256": sums}
+    return {"name": name, "sequences": len(held), "rows": row, "bodies": person, "props": prop, "sha256": sums}
