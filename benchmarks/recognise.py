@@ -41,7 +41,7 @@ from synth.skeleton import forward_kinematics
 from synth.text import TextEncoder
 
 MOMENTS, FPS = 8, 10.0
-SIZE = (768, 576)
+SIZE = (640, 480)
 ROWS = 15  # a sheet
 MARGIN = 0.18  # of the cut's size, around the people
 

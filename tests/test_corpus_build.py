@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from synth.body import load_body
 from synth.corpus import sources
+from synth.corpus.build import write
 from synth.corpus.cli import corpus
 from synth.corpus.config import Config, SourceConfig, config_from, read_config
 from synth.corpus.corpus import STAGING, build, plan
@@ -128,6 +129,36 @@ def test_what_is_read_is_what_was_made(tiny: Path) -> None:
     train = np.concatenate([opened.sequence(i).reshape(-1, 224) for i in opened.of_split("train")])[:, :205]
     np.testing.assert_allclose(statistics["mean"], train.mean(0, dtype=float), atol=1e-6)
     np.testing.assert_allclose(statistics["std"], train.std(0, dtype=float), atol=1e-5)
+
+
+def test_things_that_move_go_with_the_people(tmp_path: Path) -> None:
+    """A walker, its mirror image, and somebody without: props are read where they were made, contacts name them."""
+    motions = {name: entry(name).load() for name in ("walk_with_walker_01", "walk_01")}
+    write(tmp_path / "library", motions, (), clean=False)
+    settings = (
+        f"name: moving\nmirror: true\nsources:\n  - {{name: library, options: {{folder: {tmp_path / 'library'}}}}}\n"
+    )
+    (tmp_path / "moving.yaml").write_text(settings)
+    build(read_config(tmp_path / "moving.yaml"), tmp_path / "corpus", 1)
+    opened = check_corpus(tmp_path / "corpus")
+    assert {entry.id: len(entry.props) for entry in opened.entries} == {
+        "library/walk_01": 0, "library/walk_01+mirror": 0,
+        "library/walk_with_walker_01": 1, "library/walk_with_walker_01+mirror": 1,
+    }  # fmt: skip
+    for index, known in enumerate(opened.entries):
+        motion = opened.interaction(index)
+        assert {c.target.get("object", "floor") for c in motion.meta.contacts} <= {
+            "floor",
+            *(p.id for p in motion.props),
+        }
+        if known.id == "library/walk_with_walker_01":
+            original = formed(
+                motions["walk_with_walker_01"], Item("library", "walk_with_walker_01"), load_body(), 20.0, 1.0
+            )
+            for found, made in zip(motion.props, original.props, strict=True):
+                assert (found.id, found.cls) == (made.id, made.cls)
+                np.testing.assert_allclose(found.transl, made.transl, atol=1e-6)
+                np.testing.assert_allclose(found.orient, made.orient, atol=1e-6)
 
 
 def test_no_recording_is_on_both_sides_of_a_split(tiny: Path) -> None:

@@ -32,7 +32,10 @@ from synth.skeleton import mirror_pose
 ROTATION_STEPS, POSITION_STEPS = 4096.0, 8192.0
 LIBRARY_VARIANTS = 4  # of each script ship; the corpus makes all
 # Classes of which captured motions ship: their scripts serve the corpus.
-LIBRARY_CAPTURED = ("walk_alone", "sit_down_alone", "stand_up_alone", "get_up_from_floor_alone")
+LIBRARY_CAPTURED = (
+    "walk_alone", "sit_down_alone", "stand_up_alone", "get_up_from_floor_alone", "kneel_down_alone", "pick_up_from_floor",
+    "crawl_alone",
+)  # fmt: skip
 # Falls that other bodies can play in the built-in rooms, by strategy.
 LIBRARY_FALLS = (
     "trip_forward", "trip_slow_forward", "faint_forward", "slip_backward", "push_backward", "slip_standing_backward",
