@@ -33,8 +33,8 @@ ROTATION_STEPS, POSITION_STEPS = 4096.0, 8192.0
 LIBRARY_VARIANTS = 4  # of each script ship; the corpus makes all
 # Classes of which captured motions ship: their scripts serve the corpus.
 LIBRARY_CAPTURED = (
-    "walk_alone", "sit_down_alone", "stand_up_alone", "get_up_from_floor_alone", "kneel_down_alone", "pick_up_from_floor",
-    "crawl_alone",
+    "walk_alone", "sit_down_alone", "stand_up_alone", "get_up_from_floor_alone", "kneel_down_alone",
+    "pick_up_from_floor", "crawl_alone",
 )  # fmt: skip
 # Falls that other bodies can play in the built-in rooms, by strategy.
 LIBRARY_FALLS = (
