@@ -52,7 +52,7 @@ GRIPS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 HOW = {
     "under_arms": "under the arms", "waist": "by the waist", "back_and_arm": "round the back and by the forearm",
-    "back_and_chest": "round the chest", "belt_and_arm": "at the belt", "front_arms": "by both upper arms from the front",
+    "back_and_chest": "round the chest", "belt_and_arm": "at the belt", "front_arms": "by both upper arms",
     "front_waist": "by the waist from the front",
 }  # fmt: skip
 
@@ -75,7 +75,8 @@ class CatchVariant(Variant):
 
     where: of the staff: "behind", "beside", "front"; way: the patient goes "back" or "forward"; ends: "floor",
     "upright" or "knees"; deep: metres the hips sink before they are caught; tilts: radians the trunk falls; far: metres
-    the hips go with it; spread: radians the arms go out to the sides; walks: seconds of walking that are seen; pause: seconds held before anything else happens.
+    the hips go with it; spread: radians the arms go out to the sides; walks: seconds of walking that are seen;
+    pause: seconds held before anything else happens.
     """
 
     grip: str = "under_arms"
@@ -337,11 +338,11 @@ def catch(cast: Cast, variant: CatchVariant, rng: np.random.Generator) -> Script
         for index, (hand, spot) in enumerate(GRIPS[variant.grip])
     )
     closer: dict[float, Array] = {}
-    for _ in range(2):
+    near = variant.grip == "back_and_arm"  # by the side as they walk: the arm behind the back has no other way
+    for _ in range(0 if near else 2):
         closer = _closer(cast, _staff(cast, variant, along, at, frames, closer), patient, holds, closer, at)
-        if variant.where == "beside" and variant.ends == "floor":  # kneels where the patient's arm does not come down
-            closer |= {at.done: np.zeros(2), at.end: np.zeros(2)}
-    staff = _aimed(cast, _staff(cast, variant, along, at, frames, closer), patient, holds)
+    staff = _staff(cast, variant, along, at, frames, closer)
+    staff = staff if near else _aimed(cast, staff, patient, holds)
     actions, seats, kneels = _told(cast, variant, at, patient, staff)
     return Script(
         name="fall_caught_by_staff",
@@ -433,13 +434,13 @@ def _told(
 BUILDERS = {"fall_caught_by_staff": catch}
 VARIANTS: dict[str, tuple[CatchVariant, ...]] = {
     "fall_caught_by_staff": (
-        CatchVariant(strategy="from behind, lowered to the floor"),
+        CatchVariant(spread=0.55, strategy="from behind, lowered to the floor"),
         CatchVariant(where="beside", grip="back_and_arm", ends="upright", tilts=0.45, deep=0.16, far=0.18,
-                     strategy="from the side, set upright"),
+                     spread=0.55, strategy="from the side, set upright"),
         CatchVariant(ends="upright", grip="waist", tilts=0.55, deep=0.15, mirror=True, strategy="from behind, held"),
         CatchVariant(where="front", way="forward", grip="front_arms", ends="knees", tilts=0.4, far=0.12,
                      strategy="from the front, down on the knees"),
-        CatchVariant(where="beside", grip="back_and_arm", strategy="from the side, lowered to the floor"),
+        CatchVariant(where="beside", grip="back_and_arm", spread=0.55, strategy="from the side, lowered to the floor"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="upright", tilts=0.55, deep=0.14, far=0.12,
                      strategy="trips into the arms"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="knees", tilts=0.2, far=0.1, mirror=True,
