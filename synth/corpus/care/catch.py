@@ -7,7 +7,9 @@ happens; staff walks behind, on the left side, or waits in front.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from synth.corpus.care.keyed import (
     over_knee,
     standing_on,
 )
+from synth.corpus.care.reach import reaching, window
 from synth.corpus.care.script import FPS, PATIENT, STAFF, Actor, Hold, Kneel, Phase, Script, Seat
 from synth.corpus.care.strategies import Cast, Variant
 from synth.corpus.care.tracks import Track, crossfade, standing_feet, warp
@@ -33,6 +36,9 @@ from synth.skeleton import JOINT, facing_yaw, forward_kinematics
 
 DEEP = 0.24  # metres the hips sink from which on the hind knee comes to the floor
 SITS = 0.52  # metres that the hips of who sits on the floor are behind the foot ahead
+BENT = 0.82  # of an arm: how far from the shoulder a hand holds best
+CLOSER = 0.28  # metres that staff goes nearer over the feet, at most
+_HAND = 0.075  # metres from the wrist to the middle of the palm
 FLOOR_SIT = 0.105  # metres of the pelvis of who sits on the floor
 # how staff holds: pairs of a hand and a spot of the patient
 GRIPS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -41,14 +47,26 @@ GRIPS: dict[str, tuple[tuple[str, str], ...]] = {
     "back_and_arm": (("right", "upper_back"), ("left", "left_forearm_under")),
     "back_and_chest": (("right", "upper_back"), ("left", "chest")),
     "belt_and_arm": (("right", "lower_back"), ("left", "left_forearm_under")),
-    "front_arms": (("right", "left_upper_arm_under"), ("left", "right_upper_arm_under")),
+    "front_arms": (("right", "left_upper_arm_outer"), ("left", "right_upper_arm_outer")),
     "front_waist": (("right", "waist_left"), ("left", "waist_right")),
 }
 HOW = {
     "under_arms": "under the arms", "waist": "by the waist", "back_and_arm": "round the back and by the forearm",
-    "back_and_chest": "round the chest", "belt_and_arm": "at the belt", "front_arms": "under both arms from the front",
+    "back_and_chest": "round the chest", "belt_and_arm": "at the belt", "front_arms": "by both upper arms",
     "front_waist": "by the waist from the front",
 }  # fmt: skip
+
+# about where these spots are, metres in the frame of a joint (of a left one, for limbs)
+_NEAR: dict[str, tuple[str, tuple[float, float, float]]] = {
+    "upper_back": ("spine3", (0.0, 0.02, -0.06)),
+    "lower_back": ("spine1", (0.0, 0.03, -0.07)),
+    "chest": ("spine3", (0.0, 0.05, 0.16)),
+    "waist_left": ("spine1", (0.15, 0.03, 0.03)),
+    "waist_right": ("spine1", (-0.15, 0.03, 0.03)),
+    "forearm_under": ("elbow", (0.11, -0.01, -0.04)),
+    "upper_arm_under": ("shoulder", (0.12, -0.06, 0.0)),
+    "upper_arm_outer": ("shoulder", (0.16, 0.04, 0.0)),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,8 @@ class CatchVariant(Variant):
 
     where: of the staff: "behind", "beside", "front"; way: the patient goes "back" or "forward"; ends: "floor",
     "upright" or "knees"; deep: metres the hips sink before they are caught; tilts: radians the trunk falls; far: metres
-    the hips go with it; walks: seconds of walking that are seen; pause: seconds held before anything else happens.
+    the hips go with it; spread: radians the arms go out to the sides; walks: seconds of walking that are seen;
+    pause: seconds held before anything else happens.
     """
 
     grip: str = "under_arms"
@@ -67,9 +86,15 @@ class CatchVariant(Variant):
     deep: float = 0.26
     tilts: float = 0.35
     far: float = 0.22
+    spread: float = 0.4
     walks: float = 1.7
     pause: float = 0.35
     strategy: str = ""
+
+    @property
+    def to_knees(self) -> bool:
+        """Whether the hind knee comes to the floor, and the patient does not go on to sit there."""
+        return self.ends == "knees" or (self.ends == "upright" and self.deep >= DEEP)
 
 
 def _walked(cast: Cast, who: int, name: str, seconds: float, slower: float) -> Track:
@@ -130,10 +155,14 @@ def _patient(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames:
     sign = -1.0 if variant.way == "back" else 1.0
     far = variant.far
     tilt = sign * variant.tilts
+    deep, arms = variant.deep, variant.spread
+    if variant.to_knees:  # as deep as the knee comes to the floor, whatever the legs' length
+        deep = max(deep, float(z) - over_knee(rest, 0.04) - 0.04)
+    on = variant.ends == "floor"  # sinks on without a rest
     body = [
         BodyKey(at.event, x, y, z, yaw, 0.08),
-        BodyKey(at.low, x + sign * far, y, z - variant.deep, 0.0, tilt, spread=0.55),
-        BodyKey(at.help, x + sign * (far + 0.03), y, z - variant.deep - 0.03, 0.0, 1.05 * tilt, spread=0.6),
+        BodyKey(at.low, x + sign * far, y, z - deep, 0.0, tilt, spread=arms),
+        BodyKey(at.help, x + sign * (far + 0.03), y, z - deep - (0.05 if on else 0.02), 0.0, 1.05 * tilt, spread=arms),
     ]
     steps = {rear: [FootKey(at.event, *feet[rear]), FootKey(at.low, *feet[rear], heel=0.45)],
              front: [FootKey(at.event, *feet[front])]}  # fmt: skip
@@ -141,9 +170,9 @@ def _patient(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames:
     if variant.ends == "floor":
         low = feet[front][0] - SITS
         body += [
-            BodyKey(half, 0.5 * (x - far + low), y, 0.5 * (z - variant.deep + FLOOR_SIT), 0.0, -0.3, spread=0.45),
-            BodyKey(at.done, low, y, FLOOR_SIT, 0.0, -0.15, spread=0.3),
-            BodyKey(at.end, low, y, FLOOR_SIT, 0.0, -0.1, spread=0.2),
+            BodyKey(half, 0.5 * (x - far + low), y, 0.5 * (z - deep + FLOOR_SIT), 0.0, -0.3, spread=arms),
+            BodyKey(at.done, low, y, FLOOR_SIT, 0.0, -0.15, spread=0.9 * arms),
+            BodyKey(at.end, low, y, FLOOR_SIT, 0.0, -0.1, spread=0.8 * arms),
         ]
         goal = (feet[front][0] - 0.02, feet[rear][1], feet[rear][2])
         middle = midway(goal, feet[rear])
@@ -154,20 +183,23 @@ def _patient(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames:
         knee = knee_of(toes, rest)
         down = over_knee(rest, 0.04)
         body += [
-            BodyKey(at.done, knee[0] + 0.0, y, down, 0.0, 0.25, spread=0.4),
-            BodyKey(at.end, knee[0] - 0.02, y, down, 0.0, 0.15, spread=0.3),
+            BodyKey(at.done, knee[0] + 0.0, y, down, 0.0, 0.25, spread=arms),
+            BodyKey(at.end, knee[0] - 0.02, y, down, 0.0, 0.15, spread=arms),
         ]
         steps[rear] += [toes]
     else:
         body += [
-            BodyKey(at.done, x - 0.02, y, z - 0.01, 0.0, 0.1, spread=0.2),
-            BodyKey(at.end, x - 0.02, y, z, 0.0, 0.1, spread=0.1),
+            BodyKey(at.done, x - 0.02, y, z - 0.01, 0.0, 0.1, spread=0.6 * arms),
+            BodyKey(at.end, x - 0.02, y, z, 0.0, 0.1, spread=0.5 * arms),
         ]
         steps[rear] += [FootKey(at.help, *feet[rear], heel=0.45), FootKey(at.done, *feet[rear])]
     return cast.alive(PATIENT, _merged(walk, body, steps, frames, rest))
 
 
-def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: int) -> Track:
+def _staff(
+    cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: int, closer: Mapping[float, Array]
+) -> Track:
+    """closer: metres [2] by which the body goes nearer to what it holds, at moments in the order of time."""
     rest = cast.rest[STAFF]
     feet = standing_feet(walk, walk.frames - 1, rest)
     heading = float(facing_yaw(walk.rotmats[-1, 0]))
@@ -178,13 +210,15 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
         near, other, yaw = "right", "left", np.pi
         step = (0.56 if variant.way == "forward" else 0.42, feet[other][1], feet[other][2])
         sinks = {"upright": 0.08, "knees": 0.22, "floor": 0.3}[variant.ends]
-        caught = BodyKey(at.low, 0.5 * (step[0] + feet[near][0]) + 0.1, y, z - 0.12, heading, 0.35, reach=0.8)
+        bows = (0.18, 0.55) if variant.to_knees else (0.12, 0.35)
+        caught = BodyKey(at.low, 0.5 * (step[0] + feet[near][0]) + 0.1, y, z - bows[0], heading, bows[1], reach=0.8)
     elif variant.where == "beside":
         near, other = _rear(feet)
         yaw = -1.0
         step = (feet[other][0], feet[other][1] - 0.06, -0.7)
         sinks = 0.08
-        caught = BodyKey(at.low, x - 0.02, y - 0.05, z - 0.1, -0.75, 0.35, reach=0.7)
+        bows = (0.2, 0.55) if variant.to_knees else (0.1, 0.35)
+        caught = BodyKey(at.low, x - 0.02, y - 0.05, z - bows[0], -0.75, bows[1], reach=0.7)
     else:
         near, other = _rear(feet)
         yaw = 0.0
@@ -208,6 +242,10 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
             )
         else:
             kneel, foot = (x - 0.38, y + 0.25, -1.0), (x + 0.06, y + 0.06, -0.9)
+        if closer:
+            more = closer[at.done]
+            kneel = (kneel[0] + more[0], kneel[1] + more[1], kneel[2])
+            foot = (foot[0] + more[0], foot[1] + more[1], foot[2])
         back = midway(feet[near], kneel)
         moves[near] += [
             FootKey(at.help, *feet[near]),
@@ -237,7 +275,38 @@ def _staff(cast: Cast, variant: CatchVariant, walk: Track, at: _Times, frames: i
             BodyKey(at.done, caught.x, caught.y, z - sinks, caught.yaw, lean, reach=0.6),
             BodyKey(at.end, caught.x, caught.y, z - 0.9 * sinks, caught.yaw, 0.9 * lean, reach=0.5),
         ]
+    done = 2 if variant.ends == "floor" and variant.where != "front" else len(body)  # the rest goes with the feet
+    body = [
+        replace(key, x=key.x + closer[key.time][0], y=key.y + closer[key.time][1])
+        if key.time in closer and index <= done
+        else key
+        for index, key in enumerate(body)
+    ]
     return cast.alive(STAFF, _merged(walk, body, moves, frames, rest))
+
+
+def _closer(
+    cast: Cast, staff: Track, patient: Track, holds: tuple[Hold, ...], before: Mapping[float, Array], at: _Times
+) -> dict[float, Array]:
+    """How much nearer staff has to be at each moment, so that both arms reach what they hold, and bent ones."""
+    rest = cast.rest[STAFF]
+    joints, _ = forward_kinematics(staff.rotmats, rest, staff.pelvis - rest[0])
+    result = {}
+    for moment in (at.low, at.help, at.done, at.end):
+        frame = min(round(moment * FPS), staff.frames - 1)
+        ways = []
+        for hold in holds:
+            side = hold.spot.removesuffix("_hand")
+            bones = [rest[JOINT[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist")]
+            arm = sum(float(np.linalg.norm(b - a)) for a, b in itertools.pairwise(bones)) + _HAND
+            way = _place(cast, patient, hold.other_spot)[frame] - joints[frame, JOINT[f"{side}_shoulder"]]
+            far = float(np.linalg.norm(way[:2]))
+            # the horizontal part that is left when the arm is as straight as it should be
+            fine = float(np.sqrt(max((BENT * arm) ** 2 - way[2] ** 2, 0.0)))
+            ways.append(max(far - fine, 0.0) * way[:2] / max(far, 1e-6))
+        step = np.mean(ways, 0) + before.get(moment, np.zeros(2))
+        result[moment] = step * min(1.0, CLOSER / max(float(np.linalg.norm(step)), 1e-6))
+    return result
 
 
 def catch(cast: Cast, variant: CatchVariant, rng: np.random.Generator) -> Script:
@@ -245,10 +314,10 @@ def catch(cast: Cast, variant: CatchVariant, rng: np.random.Generator) -> Script
     tempo = variant.tempo * float(rng.uniform(0.93, 1.07))
     walk = _walked(cast, PATIENT, "walk_slow", variant.walks, 1.25)
     event = (walk.frames - 1) / FPS
-    sinks = 0.6 * tempo
+    sinks = (0.8 if variant.to_knees else 0.6) * tempo
     grab = event + 0.75 * sinks
     low = event + sinks
-    begin = low + variant.pause
+    begin = low + (0.5 if variant.ends == "floor" else 1.0) * variant.pause
     done = begin + {"floor": 2.3, "upright": 1.7, "knees": 1.6}[variant.ends] * tempo
     seconds = done + {"floor": 1.6, "upright": 1.5, "knees": 1.5}[variant.ends]
     frames = round(seconds * FPS)
@@ -263,11 +332,17 @@ def catch(cast: Cast, variant: CatchVariant, rng: np.random.Generator) -> Script
         along = _with_frames(along, walk.frames)
         off = (-0.66, 0.0) if variant.where == "behind" else (-0.12, 0.62)
         along = along.moved(0.0, np.array([off[0] + float(rng.uniform(-0.04, 0.03)), off[1], 0.0]))
-    patient, staff = _patient(cast, variant, walk, at, frames), _staff(cast, variant, along, at, frames)
+    patient = _patient(cast, variant, walk, at, frames)
     holds = tuple(
         Hold(STAFF, f"{hand}_hand", PATIENT, spot, grab + 0.1 * index, seconds, flat=True)
         for index, (hand, spot) in enumerate(GRIPS[variant.grip])
     )
+    closer: dict[float, Array] = {}
+    near = variant.grip == "back_and_arm"  # by the side as they walk: the arm behind the back has no other way
+    for _ in range(0 if near else 2):
+        closer = _closer(cast, _staff(cast, variant, along, at, frames, closer), patient, holds, closer, at)
+    staff = _staff(cast, variant, along, at, frames, closer)
+    staff = staff if near else _aimed(cast, staff, patient, holds)
     actions, seats, kneels = _told(cast, variant, at, patient, staff)
     return Script(
         name="fall_caught_by_staff",
@@ -285,6 +360,28 @@ def catch(cast: Cast, variant: CatchVariant, rng: np.random.Generator) -> Script
         core=(round(max(0.0, event - 0.6), 3), round(min(seconds, done + 0.4), 3)),
         datasets=("cmu", "reactidle"),
     )  # fmt: skip
+
+
+def _place(cast: Cast, patient: Track, spot: str) -> Array:
+    """About where a spot of the patient is [T, 3]."""
+    rest = cast.rest[PATIENT]
+    joints, world = forward_kinematics(patient.rotmats, rest, patient.pelvis - rest[0])
+    side, _, limb = spot.partition("_")
+    name, offset = _NEAR[spot if spot in _NEAR else limb]
+    if spot not in _NEAR:
+        name, offset = f"{side}_{name}", (offset[0] if side == "left" else -offset[0], *offset[1:])
+    place: Array = joints[:, JOINT[name]] + world[:, JOINT[name]] @ np.array(offset)
+    return place
+
+
+def _aimed(cast: Cast, track: Track, patient: Track, holds: tuple[Hold, ...]) -> Track:
+    """Arms that are on their way to what they will hold: left to itself the optimiser brings them through bodies."""
+    for hold in holds:
+        share = window(track.frames, hold.start, hold.end, 0.5)
+        there = _place(cast, patient, hold.other_spot)
+        twist = -1.0 if hold.other_spot.endswith("forearm_under") else 0.0
+        track = reaching(track, cast.rest[STAFF], hold.spot.removesuffix("_hand"), there, share, twist)
+    return track
 
 
 ENDS = {
@@ -317,7 +414,7 @@ def _told(
         side = _rear(standing_feet(patient, round(at.event * FPS), cast.rest[p]))[0]
         first += [ActionSegment(p, at.event, at.done, "kneel_down"), ActionSegment(p, at.done, end, "kneeling")]
         kneels = (Kneel(p, f"{side}_knee", at.done, end),)
-    elif variant.deep >= DEEP:  # the hind knee gives way as far as to the floor, and the way up is a rise
+    elif variant.to_knees:  # the hind knee gives way as far as to the floor, and the way up is a rise
         first += [ActionSegment(p, at.event, at.low, "kneel_down"), ActionSegment(p, at.low, at.help, "kneeling")]
         first = first if variant.pause >= 0.6 else first[:-1]
         first += [ActionSegment(p, at.help, at.done, "stand_up"), ActionSegment(p, at.done, end, "standing")]
@@ -337,20 +434,20 @@ def _told(
 BUILDERS = {"fall_caught_by_staff": catch}
 VARIANTS: dict[str, tuple[CatchVariant, ...]] = {
     "fall_caught_by_staff": (
-        CatchVariant(strategy="from behind, lowered to the floor"),
+        CatchVariant(spread=0.55, strategy="from behind, lowered to the floor"),
         CatchVariant(where="beside", grip="back_and_arm", ends="upright", tilts=0.45, deep=0.16, far=0.18,
-                     strategy="from the side, set upright"),
+                     spread=0.55, strategy="from the side, set upright"),
         CatchVariant(ends="upright", grip="waist", tilts=0.55, deep=0.15, mirror=True, strategy="from behind, held"),
         CatchVariant(where="front", way="forward", grip="front_arms", ends="knees", tilts=0.4, far=0.12,
                      strategy="from the front, down on the knees"),
-        CatchVariant(where="beside", grip="back_and_arm", strategy="from the side, lowered to the floor"),
+        CatchVariant(where="beside", grip="back_and_arm", spread=0.55, strategy="from the side, lowered to the floor"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="upright", tilts=0.55, deep=0.14, far=0.12,
                      strategy="trips into the arms"),
         CatchVariant(where="front", way="forward", grip="front_waist", ends="knees", tilts=0.2, far=0.1, mirror=True,
                      tempo=1.1, strategy="from the front, sinks to the knees, held by the waist"),
         CatchVariant(where="beside", way="forward", grip="back_and_chest", ends="upright", tilts=0.6, deep=0.12,
                      far=0.12, mirror=True, strategy="trips, caught round the chest"),
-        CatchVariant(where="beside", grip="belt_and_arm", ends="upright", deep=0.36, tilts=-0.1, far=0.02, pause=0.9,
+        CatchVariant(where="beside", grip="belt_and_arm", ends="upright", deep=0.36, tilts=-0.1, far=0.02, pause=1.4,
                      tempo=1.1, strategy="knees buckle, long held"),
     ),
 }  # fmt: skip
