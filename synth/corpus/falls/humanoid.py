@@ -311,7 +311,8 @@ def _masses(weight: float, gender: str) -> dict[str, float]:
 
 def _capsules(proxies: Proxies, skin: Array, owner: Array) -> list[tuple[str, int, Array, Array, float]]:
     """The proxies' capsules, and small ones for what they leave out: (name, joint, start, end, radius)."""
-    found = [(c.name, c.joint, c.start, c.end, c.radius) for c in proxies.capsules]
+    # the chest's capsule carries the mass of its front, too
+    found = [(c.name, c.joint, c.start, c.end, c.radius) for c in proxies.capsules if c.name != "bust"]
     rest = proxies.rest_joints
     for side in ("left", "right"):
         collar, shoulder = JOINT[f"{side}_collar"], JOINT[f"{side}_shoulder"]
