@@ -45,7 +45,7 @@ def test_every_class_is_told_in_eight_ways() -> None:
         assert len(CAPTIONS[name]) >= 6
 
 
-# the first way into bed leans on the hands so far back that it is measured as lying already (build.LIBRARY_LEFT_OUT)
+# of the ways into bed and out of it those that go over the elbow
 BEST = {"lie_down_alone": 1, "get_out_of_bed_alone": 1}
 
 
