@@ -29,7 +29,8 @@ _CUES: dict[str, dict[str, str]] = {
         "up": r"(stands?|standing|gets?|getting|helps?|helping|helped|lifts?|lifted|pulls?|pulled|sits?|comes?|raises?"
               r"|brings?|assists?|back"
               r"|(patient|resident|him|her|them|person|man|woman|lady)) up\b|rises?|rising|raises?|to (his|her|their) "
-              r"feet|upright|out of (the |a )?(bed|chair|armchair|wheelchair|seat)|stands? (from|after)|to stand",
+              r"feet|upright|(lifts?|lifting) (the |an? )?(patient|resident|elderly|old|him|her|person|man|woman)\b"
+              r"|out of (the |a )?(bed|chair|armchair|wheelchair|seat)|stands? (from|after)|to stand",
         "down": r"(sits?|sitting|sat|lies?|lying|lays?|kneels?|squats?|gets?|bends?|lowers?|crouch\w*) (\w+ ){0,3}down"
                 r"|lower(s|ed|ing)?\b|lies?\b|kneel\w*|sink\w*|into (the |a |an )?(bed|chair|armchair|wheelchair|seat)"
                 r"|to sit\b|\bsit (in|on|into|back)\b|(help|assist)\w* (\w+ ){1,4}(sit|lie)\b"
@@ -54,10 +55,10 @@ _HELP = r"\b(help(s|ing|ed)?|assist(s|ing|ed)?|aid(s|ing|ed)|support(s|ing|ed)?|
         r"(patient|resident|elderly|old|person|man|woman))\b"  # fmt: skip
 _ALONE = r"\b(alone|by (him|her|it|them)sel(f|ves)|on (his|her|their) own|without (help|assistance|support)|unaided" \
          r"|independently)\b"  # fmt: skip
-# Losing one's balance, as it happens ("fallen" and "after a fall" tell of what was before).
-_FALL = r"(?<!after a )(?<!after the )\b(falls?|falling|fell|faint(s|ing|ed)?|pass(es|ing)? out|collaps\w*|tumbl\w*" \
-        r"|trip(s|ping|ped)?|slip(s|ping|ped)?|stumbl\w*|toppl\w*|slid(es?|ing)?|slump\w*|loses? consciousness" \
-        r"|bumped into)\b(?! asleep)"  # fmt: skip
+# Losing one's balance, as it happens ("fallen", "who fell", "after a fall" tell of what was before).
+_FALL = r"(?<!after a )(?<!after the )(?<!who )\b(falls?|falling|fell|faint(s|ing|ed)?|pass(es|ing)? out|collaps\w*" \
+        r"|tumbl\w*|trip(s|ping|ped)?|slip(s|ping|ped)?|stumbl\w*|toppl\w*|slid(es?|ing)?|slump\w*" \
+        r"|loses? consciousness|bumped into)\b(?! asleep)"  # fmt: skip
 _FAMILY = {"help_up_from_bed": "help_up", "help_up_from_chair": "help_up", "help_up_from_floor": "help_up"}
 
 
@@ -134,6 +135,11 @@ def near_best(ranked: Sequence[Ranked], entries: Sequence[Captioned], margin: fl
         r for r in ranked
         if r.score >= ranked[0].score - margin - 1e-9 and _shows(entries[r.index]) == _shows(best)
     ]  # fmt: skip
+
+
+def same(a: Captioned, b: Captioned) -> bool:
+    """Whether two entries show the same action."""
+    return _shows(a) == _shows(b)
 
 
 def _shows(entry: Captioned) -> str:

@@ -126,6 +126,9 @@ class RetrievalGenerator:
         """
         ranked = self._matcher.rank(prompt)
         possible = [r for r in ranked if not self.lacks(self.entries[r.index])]
+        # a room without a bed shows the same from a chair rather than something else that happens near beds
+        alike = [r for r in possible if matching.same(self.entries[r.index], self.entries[ranked[0].index])]
+        possible = alike or possible
         if not possible:
             raise BadOption("--scene", self.room.name, "a room with the furniture that the library's motions need")
         warnings = []
