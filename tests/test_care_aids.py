@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from synth.body import load_body
+from synth.corpus.care import aids, bed, transfer, wheelchair
 from synth.corpus.care.pairs import _bound, make_pair, mirrored
-from synth.corpus.care.registry import BUILDERS, CAPTIONS, VARIANTS
+from synth.corpus.care.registry import CAPTIONS, VARIANTS
 from synth.interaction import Interaction
 from synth.motion.actions import measure_actions
 from synth.room import furniture_from_json
@@ -17,6 +18,7 @@ from synth.taxonomy import ACTIONS, INTERACTIONS, POSTURES
 
 MOCAP = Path(__file__).parents[2] / "shared" / "data" / "mocap"
 MOCAP = MOCAP if MOCAP.is_dir() else Path(__file__).parents[3] / "shared" / "data" / "mocap"
+BUILDERS = {**aids.BUILDERS, **bed.BUILDERS, **wheelchair.BUILDERS, **transfer.BUILDERS}
 needs_captures = pytest.mark.skipif(not MOCAP.is_dir(), reason="the captures are not here")
 
 
