@@ -3,7 +3,8 @@
     python -m benchmarks.corpus --json [--mocap FOLDER] [--corpus FOLDER] [--count 12]
 
 A row a source with the median of every metric (`synth.motion.evaluate.METRICS`; shares and speeds of real capture are
-the yardstick). Without --mocap real capture and scripted care are those of the packaged library.
+the yardstick). Without --mocap real capture and scripted care are those of the packaged library; with --corpus every
+source is what that corpus holds of it, and nothing is made.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ import numpy as np
 from synth.body import load_body
 from synth.corpus.config import Config, SourceConfig
 from synth.corpus.corpus import build
-from synth.corpus.items import Item
+from synth.corpus.items import MIRRORED, Item
 from synth.corpus.library import library
 from synth.corpus.shards import Corpus
 from synth.corpus.sources import FACTORIES, open_source, options_of
+from synth.corpus.takes import CREDITS
 from synth.errors import CareSynthError
 from synth.interaction import Interaction
 from synth.motion.evaluate import METRICS, measure_all
 from synth.motion.mesh import Skin
+
+CAPTURES = {credit.dataset for credit in CREDITS.values()}
 
 
 def motions_of(name: str, options: dict[str, Any], count: int, seed: int) -> Iterator[Interaction | None]:
@@ -74,6 +78,17 @@ def row(motions: Iterator[Interaction | None]) -> dict[str, Any]:
         "cpu_seconds_to_measure_one": round(measuring / count, 2),
         **medians,
     }
+
+
+def held(folder: Path, count: int) -> dict[str, dict[str, Any]]:
+    """A row a source of a corpus, mirror images left out; real capture, the yardstick, from the packaged library."""
+    corpus = Corpus.open(folder)
+    captured = [e for e in library() if e.people == 1 and e.load().meta.source["dataset"] in CAPTURES]
+    rows = {"real capture": row(e.load() for e in _spread(captured, count))}
+    for name in sorted({entry.source for entry in corpus.entries} - {"library"}):
+        own = [i for i, e in enumerate(corpus.entries) if e.source == name and not e.id.endswith(MIRRORED)]
+        rows[name] = row(corpus.interaction(index) for index in _spread(own, count))
+    return rows
 
 
 def table(mocap: str | None, count: int, seed: int) -> dict[str, dict[str, Any]]:
@@ -144,7 +159,9 @@ def _spread(entries: Any, count: int) -> list[Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.corpus", description=__doc__.split("\n")[0])
     parser.add_argument("--mocap", help="folder of the capture collection")
-    parser.add_argument("--corpus", type=Path, help="measure reading on this corpus instead of one built here")
+    parser.add_argument(
+        "--corpus", type=Path, help="measure this corpus, its reading too, instead of what is built here"
+    )
     parser.add_argument("--count", type=int, default=12, help="motions a source")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
@@ -153,7 +170,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="caresynth-") as scratch:
         built = None if options.corpus else building(Path(scratch) / "corpus", options.workers)
         speed = reading(options.corpus or Path(scratch) / "corpus")
-    rows = table(options.mocap, options.count, options.seed)
+    rows = held(options.corpus, options.count) if options.corpus else table(options.mocap, options.count, options.seed)
     result = {"units": dict(METRICS), "sources": rows, "reading": speed, "building": built}
     if options.json:
         print(json.dumps(result))

@@ -1,6 +1,6 @@
 """Draw the contact sheets of the motion library in docs/images: eight moments of a motion a row.
 
-./run python docs/make/motions.py                        # motions.jpg and more_motions.jpg
+./run python docs/make/motions.py                        # motions.jpg, more_motions.jpg and together.jpg
 ./run python docs/make/motions.py walk_01 sit_down_01 --out sheet.jpg
 """
 
@@ -26,6 +26,10 @@ SHEETS = {
         "walk_with_walker_01", "push_wheelchair_01", "transfer_bed_to_wheelchair_01", "lie_down_alone_02",
         "get_out_of_bed_alone_03", "fall_forward_01", "fall_backward_03", "fall_sideways_02", "fall_from_chair_01",
         "slip_to_floor_02",
+    ),
+    "together.jpg": (
+        "assist_lie_down_01", "hand_over_object_01", "comfort_touch_01", "talk_standing_04", "talk_at_bedside_01",
+        "staff_rushes_to_fallen_patient_01", "fall_caught_by_staff_01",
     ),
 }  # fmt: skip
 
