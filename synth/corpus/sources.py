@@ -123,8 +123,8 @@ class CareSource:
     def licence(self) -> Licence:
         from synth.corpus.takes import CREDITS
 
-        used = [CREDITS[name] for name in ("cmu", "hdm05", "reactidle")]
-        return Licence("; ".join(sorted(c.licence for c in used)), True, " ".join(c.credit for c in used))
+        used = CREDITS.values()  # each item's own source says which of them are in it
+        return Licence("; ".join(sorted({c.licence for c in used})), True, " ".join(c.credit for c in used))
 
     @cached_property
     def _variants(self) -> dict[str, tuple[str, int]]:
