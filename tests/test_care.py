@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from synth.body import load_body
 from synth.body.shape import betas_from
-from synth.corpus.care import SCRIPTS, VARIANTS, mirrored
+from synth.corpus.care import SCRIPTS, VARIANTS, mirrored, pairs
 from synth.corpus.care.captions import captions_of
 from synth.corpus.care.script import part_of
 from synth.corpus.care.stage import stage_piece
@@ -331,3 +332,24 @@ def test_a_kneel_is_measured_as_a_kneel(body, name: str) -> None:
             lowest = heights(body, played, 0, frames)[:, mine].min(1)
             assert lowest.min() > -0.025, lowest
             assert lowest.max() < 0.01, lowest
+
+
+@pytest.mark.parametrize(("found", "kept"), [([["a"], [], ["b"]], 1), ([["a", "b"], ["a"], ["a", "b", "c"]], 1)])
+def test_of_the_draws_of_a_variant_the_first_sound_one_is_kept(
+    found: list[list[str]], kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """...or the one with fewest faults, which are told; and the draws are counted."""
+    motion = library()[0].load()
+    made: list[Interaction] = []
+
+    def make_pair(name: str, identifier: str, variant: object, body: object, source: object, rng: Any) -> Interaction:
+        made.append(replace(motion, meta=replace(motion.meta, seed=int(rng.integers(1 << 30)))))
+        return made[-1]
+
+    monkeypatch.setattr(pairs, "make_pair", make_pair)
+    monkeypatch.setattr(pairs, "faults", lambda motion, body: found[len(made) - 1])
+    variant = VARIANTS["help_up_from_chair"][0]
+    best, faults = pairs.drawn("help_up_from_chair", "x", variant, load_body(), None, np.random.SeedSequence(3))  # type: ignore[arg-type]
+    assert best.meta.seed == made[kept].meta.seed != made[1 - kept].meta.seed
+    assert faults == found[kept]
+    assert best.meta.quality["draws"] == len(made) == (2 if not found[1] else 3)

@@ -20,13 +20,13 @@ def text(info: Mapping[str, Any], rejected: Sequence[Mapping[str, Any]]) -> str:
         "",
         "## Sources and licences",
         "",
-        "| source | sequences | hours | rejected items | licence | commercial use |",
-        "|---|---|---|---|---|---|",
+        "| source | sequences | hours | rejected items | draws thrown away for those kept | licence | commercial use |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, source in info["sources"].items():
         lines.append(
             f"| {name} | {source['sequences']} | {source['hours']:.2f} | {source['rejected']} of {source['items']} "
-            f"| {source['licence']} | {'yes' if source['commercial'] else 'NO'} |"
+            f"| {source['redrawn']} | {source['licence']} | {'yes' if source['commercial'] else 'NO'} |"
         )
     lines += ["", "Credits that must stay with what is made from this corpus:", ""]
     lines += [f"- {name}: {source['credit']}" for name, source in info["sources"].items()]

@@ -218,6 +218,7 @@ def _assemble(planned: Plan, out: Path, staging: Path) -> dict[str, Any]:
             **tally.of("source", name),
             "items": sum(item.source == name for item in planned.items),
             "rejected": _items_in(line for line in rejected if line["source"] == name),
+            "redrawn": tally.redrawn[name],
         }
         for name, licence in sorted(planned.licences.items())
     }
@@ -250,11 +251,14 @@ class _Tally:
 
     def __init__(self) -> None:
         self.lines: list[tuple[dict[str, str], float, int]] = []
+        self.redrawn: Counter[str] = Counter()  # draws that were thrown away before one was kept, by source
         self.count, self.sum, self.square = 0, np.zeros(FEATURES), np.zeros(FEATURES)
 
     def add(self, item: Staged, fps: float) -> None:
         people, frames = item.rows.shape[:2]
         kind = item.meta.get("interaction_class") or "(no class)"
+        if not item.id.endswith(MIRRORED):
+            self.redrawn[item.source] += int(item.meta.get("quality", {}).get("draws", 1)) - 1
         self.lines.append(({"class": kind, "source": item.source, "split": item.split}, frames / fps, people))
         if item.split == "train":
             rows = item.rows.reshape(-1, WIDTH)

@@ -144,14 +144,12 @@ class CareSource:
 
     def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
         from synth.body import load_body
-        from synth.corpus.care.pairs import faults, make_pair
+        from synth.corpus.care.pairs import drawn
         from synth.corpus.care.registry import VARIANTS
 
         take = key.rsplit("-", 1)[0]
         name, index = self._variants[take]
-        rng = np.random.default_rng(seed)
-        motion = make_pair(name, key, VARIANTS[name][index], load_body(), self._segments, rng)
-        broken = faults(motion, load_body())
+        motion, broken = drawn(name, key, VARIANTS[name][index], load_body(), self._segments, seed)
         if broken:
             raise Rejected(f"{key}: {'; '.join(broken)}")
         # every draw of a variant is the same strategy: they must not be on both sides of a split

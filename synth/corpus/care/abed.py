@@ -115,13 +115,16 @@ def assist_lie_down(cast: Cast, variant: AssistVariant, rng: np.random.Generator
 
 
 def _arms_kept(track: Track, swing: Phase, recline: Phase) -> Track:
-    """Who is held need not lean on the hands: these stay in the lap until the back goes down."""
+    """Who is held need not lean on the hands: these stay in the lap, and leave it once the back is down.
+
+    Earlier they would swing through the mattress, too deep for the optimiser to find the way out.
+    """
     begin, end = (round(moment * FPS) for moment in (swing.start, recline.end))
     index = [JOINT[f"{side}_{name}"] for side in ("left", "right") for name in ("shoulder", "elbow", "wrist")]
     kept, lain = hold(track, begin, track.frames), hold(track, min(end + 5, track.frames - 1), track.frames)
-    middle = round((recline.start + 0.35 * (recline.end - recline.start)) * FPS)
-    arms = crossfade(kept, lain, round(0.5 * (swing.start + swing.end) * FPS), middle)
-    arms = crossfade(track, crossfade(arms, track, end, end + 5), max(0, begin - 5), begin + 5)
+    nearly = round((recline.start + 0.85 * (recline.end - recline.start)) * FPS)
+    arms = crossfade(kept, lain, nearly, min(end + round(0.6 * FPS), track.frames - 1))
+    arms = crossfade(track, arms, max(0, begin - 5), begin + 5)
     rotmats = track.rotmats.copy()
     rotmats[:, index] = arms.rotmats[:, index]
     return Track(track.pelvis, rotmats)
@@ -200,7 +203,7 @@ VARIANTS: dict[str, tuple[AssistVariant, ...]] = {
                       strategy="sits down first"),
         AssistVariant(grip="legs_then_back", recline="elbow", strategy="legs, then back"),
         AssistVariant(walks=0.7, rest=2.6, tempo=1.1, recline="elbow", strategy="walks up"),
-        AssistVariant(tries=2, strategy="legs fail at first"),
+        AssistVariant(grip="both_on_legs", recline="elbow", tries=2, strategy="legs fail at first"),
         AssistVariant(grip="back_and_knee", recline="curled", strategy="hand under the knees"),
         AssistVariant(sit=1.4, recline="curled", strategy="rests sitting in bed"),
         AssistVariant(grip="both_on_legs", standing=True, rest=0.9, tempo=1.0,

@@ -35,7 +35,7 @@ LIMITS = {
 }  # fmt: skip
 MATTRESS = 0.04  # metres: what a bed gives way under hands and knees, where other furniture keeps `furniture_depth`
 AGREEMENT = 0.95  # share of frames in which the measured actions must be those of the script
-DRAWS = 2  # bodies tried for a variant before it is given up
+DRAWS = 3  # bodies tried for a variant before it is given up
 
 
 def build_pairs(
@@ -62,7 +62,7 @@ def build_pairs(
         for index, variant in enumerate(VARIANTS[name][:first]):
             # by the script's own place in the list, so that `only` changes nothing about what is drawn
             sequence = np.random.SeedSequence([seed, SCRIPTS.index(name), index])
-            yield _best(name, index, variant, body, source, sequence)
+            yield drawn(name, f"{name}_{index + 1:02d}", variant, body, source, sequence)[0]
 
 
 def _bound(mocap: str, body: BodyModel) -> Segments:
@@ -75,16 +75,21 @@ def _bound(mocap: str, body: BodyModel) -> Segments:
     return lambda name, betas: piece(name, np.asarray(betas, float).tobytes())
 
 
-def _best(
-    name: str, index: int, variant: Variant, body: BodyModel, source: Segments, sequence: np.random.SeedSequence
-) -> Interaction:
-    tried: list[tuple[int, Interaction]] = []
+def drawn(
+    name: str, identifier: str, variant: Variant, body: BodyModel, source: Segments, sequence: np.random.SeedSequence
+) -> tuple[Interaction, list[str]]:
+    """The first of `DRAWS` draws without `faults`, else the one with fewest; and its faults.
+
+    `quality["draws"]` says how many were made.
+    """
+    tried: list[tuple[Interaction, list[str]]] = []
     for child in sequence.spawn(DRAWS):
-        motion = make_pair(name, f"{name}_{index + 1:02d}", variant, body, source, np.random.default_rng(child))
-        tried.append((len(faults(motion, body)), motion))
-        if tried[-1][0] == 0:
+        motion = make_pair(name, identifier, variant, body, source, np.random.default_rng(child))
+        tried.append((motion, faults(motion, body)))
+        if not tried[-1][1]:
             break
-    return min(tried, key=lambda item: item[0])[1]
+    motion, found = min(tried, key=lambda item: len(item[1]))
+    return replace(motion, meta=replace(motion.meta, quality=motion.meta.quality | {"draws": len(tried)})), found
 
 
 def faults(motion: Interaction, body: BodyModel) -> list[str]:
@@ -244,4 +249,4 @@ def _wrapped(yaw: float) -> float:
     return float((yaw + np.pi) % (2 * np.pi) - np.pi)
 
 
-__all__ = ["FPS", "LIMITS", "build_pairs", "faults", "make_pair", "mirrored"]
+__all__ = ["FPS", "LIMITS", "build_pairs", "drawn", "faults", "make_pair", "mirrored"]

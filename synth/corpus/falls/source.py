@@ -76,7 +76,9 @@ class FallSource:
             raise BadOption("key", key, "one of the source's keys")
         for draw, child in enumerate(seed.spawn(DRAWS)):
             try:
-                return make_fall(STRATEGIES[name], child, self._body, key)
+                motion = make_fall(STRATEGIES[name], child, self._body, key)
+                quality = motion.meta.quality | {"draws": draw + 1}
+                return replace(motion, meta=replace(motion.meta, quality=quality))
             except Rejected as error:
                 if draw == DRAWS - 1:
                     raise Rejected(f"{key}: {error}") from None
