@@ -248,7 +248,10 @@ def _sitter(motion: Interaction, tracks: _Tracks, stage: Furniture) -> tuple[int
             frame = int(np.clip(round(0.5 * (contact.start + contact.end) * motion.fps), 0, motion.frames - 1))
             break
     orient = axis_angle_to_matrix(motion.global_orient[person])
-    lies = bool((np.abs(orient[:, 2, 1]) < 0.35).any())
+    # who ends on the floor beside the bed lies too, but not there
+    local = stage.box.to_local(tracks.pelvis[person])
+    there = (np.abs(local[:, :2]) < np.asarray(stage.box.size)[:2] / 2).all(-1) & (local[:, 2] > 0)
+    lies = bool((there & (np.abs(orient[:, 2, 1]) < 0.35)).any())
     if lies:
         frame = evidence.on_edge(motion, person, stage, frame)
     pelvis = tracks.pelvis[person, frame]
