@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ LIBRARY_CAPTURED = (
 LIBRARY_FALLS = (
     "trip_forward", "trip_slow_forward", "faint_forward", "slip_backward", "push_backward", "slip_standing_backward",
     "buckle_sideways", "push_sideways", "turn_sideways", "faint_chair_sideways", "faint_chair_forward", "sink_down",
-    "slide_chair", "slide_chair_limp", "slide_armchair",
+    "slide_chair", "slide_chair_limp", "slide_armchair", "edge_bed_forward", "edge_bed_faint", "edge_bed_diagonal",
+    "rise_bed_forward",
 )  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def build(
     Args:
         mocap: the recordings.
         folder: where the library goes.
-        only: ids of singles to (re)build; all by default.
+        only: ids of singles and names of scripts to (re)build; all by default.
         singles, pairs, falls: which parts to build; motions of a part that is not built stay as they are. Falls start
             from the packaged library's singles, so these come first.
     """
@@ -174,8 +175,8 @@ def build(
             rejected[item.id] = problems
         else:
             motions[item.id] = motion
-    if pairs and not chosen:
-        made, problems_of = scripted_pairs(mocap, body)
+    if pairs:
+        made, problems_of = scripted_pairs(mocap, body, chosen)
         motions |= made
         rejected |= problems_of
     if falls and not chosen:
@@ -184,15 +185,17 @@ def build(
     return rejected
 
 
-def scripted_pairs(mocap: str | Path, body: BodyModel) -> tuple[dict[str, Interaction], dict[str, list[str]]]:
-    """The scripted care pairs by id, and what is wrong with those that do not ship."""
+def scripted_pairs(
+    mocap: str | Path, body: BodyModel, only: Collection[str] = ()
+) -> tuple[dict[str, Interaction], dict[str, list[str]]]:
+    """The scripted care pairs by id, all or of the scripts `only`, and what is wrong with those that do not ship."""
     from synth.corpus.care import build_pairs
     from synth.corpus.care.pairs import faults as faults_of
     from synth.corpus.care.registry import SCRIPTS
 
     made: dict[str, Interaction] = {}
     rejected: dict[str, list[str]] = {}
-    scripts = [name for name in SCRIPTS if name not in LIBRARY_CAPTURED]
+    scripts = [name for name in SCRIPTS if name not in LIBRARY_CAPTURED and (not only or name in only)]
     for motion in build_pairs(mocap=mocap, body=body, only=scripts, first=LIBRARY_VARIANTS):
         name = str(motion.meta.source["id"])
         problems = faults_of(motion, body)

@@ -23,27 +23,22 @@ from synth.skeleton import JOINT, forward_kinematics
 
 # what staff's hands hold: (hand, the patient's spot, from, to), moments by name (`_moments`)
 _BACK = ("left_hand", "upper_back_right", "grasp", "lain")
-_ARM = ("right_hand", "right_forearm_top", "turned", "settled")
 _KNEE = ("right_hand", "right_thigh_lift", "lift", "raised")
 _LEGS = (("left_hand", "right_thigh_lift", "lift", "raised"), ("right_hand", "right_shin_lift", "midway", "raised"))
 GRIPS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
-    "back_and_legs": (_BACK, _KNEE, _ARM),
     "back_and_knee": (_BACK, _KNEE),
     "both_on_legs": _LEGS,
-    "back_and_arm": (_BACK, ("right_hand", "right_forearm_top", "grasp", "settled")),
     "back_and_hand": (_BACK, ("right_hand", "right_hand_top", "grasp", "lain")),
-    "legs_then_back": (*_LEGS, ("left_hand", "upper_back_right", "turned", "lain"), _ARM),
+    "legs_then_back": (*_LEGS, ("left_hand", "upper_back_right", "turned", "lain")),
 }  # fmt: skip
 # how far fingers bend around it, radians: hardly over what is broad and flat
 BEND = {
     "upper_back_right": 0.0, "right_thigh_lift": 0.05, "right_shin_lift": 0.1,
-    "right_forearm_top": 0.3, "right_hand_top": 0.3,
+    "right_hand_top": 0.3,
 }  # fmt: skip
 HOW = {
-    "back_and_legs": "with one hand on the back and the other under the legs",
     "back_and_knee": "with an arm around the shoulders and a hand under the knees",
     "both_on_legs": "lifting the legs onto the bed",
-    "back_and_arm": "supporting the back and the arm",
     "back_and_hand": "with a hand on the back",
     "legs_then_back": "lifting the legs first and then letting the back down",
 }
@@ -53,7 +48,7 @@ HOW = {
 class AssistVariant(BedVariant):
     """As `bed.BedVariant`; walks: metres that staff comes up from first; grip: one of GRIPS."""
 
-    grip: str = "back_and_legs"
+    grip: str = "back_and_knee"
     recline: str = "knees_up"
     standing: bool = False
     rest: float = 1.3
@@ -199,12 +194,12 @@ VARIANTS: dict[str, tuple[AssistVariant, ...]] = {
         AssistVariant(grip="both_on_legs", mirror=True, recline="elbow", strategy="lifts the legs"),
         AssistVariant(grip="back_and_hand", recline="elbow", lag=0.7, tempo=1.3, mirror=True,
                       strategy="leg by leg, guided"),
-        AssistVariant(grip="back_and_arm", standing=True, rest=0.8, tempo=1.0, mirror=True,
+        AssistVariant(grip="back_and_hand", standing=True, rest=0.8, tempo=1.0, mirror=True,
                       strategy="sits down first"),
         AssistVariant(grip="legs_then_back", recline="elbow", strategy="legs, then back"),
         AssistVariant(walks=0.7, rest=2.6, tempo=1.1, recline="elbow", strategy="walks up"),
         AssistVariant(grip="both_on_legs", recline="elbow", tries=2, strategy="legs fail at first"),
-        AssistVariant(grip="back_and_knee", recline="curled", strategy="hand under the knees"),
+        AssistVariant(recline="curled", strategy="hand under the knees"),
         AssistVariant(sit=1.4, recline="curled", strategy="rests sitting in bed"),
         AssistVariant(grip="both_on_legs", standing=True, rest=0.9, tempo=1.0,
                       strategy="sits down, legs are lifted"),
