@@ -13,9 +13,9 @@ import yaml
 from synth.corpus.sources import FACTORIES, options_of
 from synth.errors import BadFile, BadOption
 from synth.room import nearest
+from synth.settings import read_yaml
 
 FOLDER = Path(__file__).parent / "configs"
-LARGEST = 1 << 20  # bytes of a configuration
 _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**63 - 1), "fps": (1, 240), "min_seconds": (0, 600), "val": (0, 0.9), "test": (0, 0.9),
     "shard_megabytes": (0.01, 2000), "limit": (1, 10**9), "seeds": (1, 10**6),
@@ -80,7 +80,7 @@ def read_config(name_or_path: str | Path, extra: Iterable[str] = ()) -> Config:
         path = FOLDER / f"{name_or_path}.yaml"
     elif not path.is_file():
         raise BadOption("CONFIG", str(name_or_path), f"a file, or one of {', '.join(packaged)}")
-    value = _load(path)
+    value = read_yaml(path)
     if isinstance(value, dict) and isinstance(value.get("sources"), list):
         _add(extra, value["sources"])
     return config_from(value, path)
@@ -178,38 +178,3 @@ def _add(extra: Iterable[str], sources: list[Any]) -> None:
         else:
             names = [str(item.get("name")) for item in sources if isinstance(item, dict)]
             raise BadOption("--option", text, f"one of the configuration's sources: {', '.join(names)}")
-
-
-def _load(path: Path) -> Any:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BadFile(path, "file", f"{path.stat().st_size} bytes", f"at most {LARGEST} bytes")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadFile(path, "file", error.strerror or str(error), "a readable file") from None
-    except UnicodeDecodeError as error:
-        raise BadFile(path, "file", str(error), "text in UTF-8") from None
-    try:
-        # an alias in an alias in an alias is how a small file becomes a large one
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise BadFile(path, "file", "an alias (*name)", "values written out")
-        _unique(yaml.compose(text, yaml.SafeLoader), path)
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadFile(path, "file", str(error), "YAML") from None
-    except (RecursionError, ValueError) as error:
-        raise BadFile(path, "file", str(error), "YAML of plain values") from None
-
-
-def _unique(node: Any, path: Path) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _unique(item, path)
-    elif isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, item in node.value:
-            if key.value in seen:
-                raise BadFile(path, f"line {key.start_mark.line + 1}", f"{key.value} twice", "each key once")
-            if isinstance(key.value, str):
-                seen.add(key.value)
-            _unique(item, path)
