@@ -1,0 +1,1 @@
+"""The generator: diffusion of the motion of one to three people, given text, a room and where they start."""
