@@ -67,17 +67,23 @@ def from_rows(rows: Array) -> tuple[Array, Array]:
     return np.asarray(rows[..., COLUMNS["transl"]]), matrix_from_6d(six)
 
 
-def centred(rows: Array) -> Array:
-    """Windows moved so that the first person starts over the origin and faces +x: [..., P, T, 224] -> a copy.
+def starts(rows: Array) -> tuple[Array, Array]:
+    """Where the first person's pelvis starts [..., 2] metres, and the yaw it faces [...]; zeros where nobody is.
 
-    Whoever is first must be there in the first frame; windows in which that is not so stay where they are.
+    Args:
+        rows: [..., P, T, 224].
     """
     first = rows[..., 0, 0, :]
     there = first[..., -1] > 0.5
     six = np.where(there[..., None], first[..., COLUMNS["global_orient"]], np.array([1.0, 0, 0, 0, 1, 0]))
-    turn = np.where(there, -facing_yaw(matrix_from_6d(six)), 0.0)
-    c, s = (value.astype(rows.dtype)[..., None, None, None] for value in (np.cos(turn), np.sin(turn)))
-    over = np.where(there[..., None], first[..., 135:137], 0)[..., None, None, :]
+    yaw = np.where(there, facing_yaw(matrix_from_6d(six)), 0.0)
+    return np.where(there[..., None], first[..., 135:137], 0), yaw
+
+
+def seen_from(rows: Array, place: Array, yaw: Array) -> Array:
+    """Rows [..., P, T, 224] in the frame over `place` [..., 2] that faces `yaw` [...]: a copy; nobody's are zero."""
+    c, s = (np.asarray(value, rows.dtype)[..., None, None, None] for value in (np.cos(-yaw), np.sin(-yaw)))
+    over = np.asarray(place, rows.dtype)[..., None, None, :]
     here = rows[..., -1:]  # 1 or 0: whoever is absent stays at zero
     moved = rows.copy()
     for columns, shift in ((slice(135, 201), over), (slice(217, 223), over), (slice(3, 9), None)):
@@ -86,3 +92,11 @@ def centred(rows: Array) -> Array:
         x[...], y[...] = (c * a - s * b) * here, (s * a + c * b) * here
     moved[..., :3] += moved[..., 135:138] - rows[..., 135:138]  # the rest pelvis is the same: both move alike
     return moved
+
+
+def centred(rows: Array) -> Array:
+    """Windows moved so that the first person starts over the origin and faces +x: [..., P, T, 224] -> a copy.
+
+    Whoever is first must be there in the first frame; windows in which that is not so stay where they are.
+    """
+    return seen_from(rows, *starts(rows))

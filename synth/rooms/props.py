@@ -150,11 +150,19 @@ def standing_piece(prop: Prop) -> Furniture | None:
     piece = prop_piece(prop.cls)
     if piece.seat_height is None or piece.seat is None or np.ptp(prop.transl, axis=0).max() > 0.05:
         return None
-    pose = prop.poses()[0]
+    return piece_at(prop)
+
+
+def piece_at(prop: Prop, frame: int = 0) -> Furniture:
+    """A prop as a piece of furniture where it is in a frame, upright."""
+    piece = prop_piece(prop.cls)
+    pose = prop.poses()[frame]
     yaw = float(np.arctan2(pose[1, 0], pose[0, 0]))
-    x, y, width, depth = piece.seat
-    middle = np.array([0.0, 0.0, piece.size[2] / 2])
-    seat = Box(np.array([x, y, piece.seat_height]) - middle, np.array([width, depth, 0.0]))
+    middle = np.array([0.0, 0.0, piece.bottom + piece.size[2] / 2])
+    seat = None
+    if piece.seat is not None and piece.seat_height is not None:
+        x, y, width, depth = piece.seat
+        seat = Box(np.array([x, y, piece.seat_height]) - middle, np.array([width, depth, 0.0]))
     solids = tuple(Box(np.asarray(block.center) - middle, np.asarray(block.size)) for block in piece.solids)
     return Furniture(
         prop.id, prop.cls, Box(pose[:3, 3] + middle, np.array(piece.size), yaw), piece.seat_height, "", solids, seat
