@@ -13,6 +13,7 @@ from synth.errors import CareSynthError
 # name -> module, attribute, the help line of `synth --help`
 GROUPS = {
     "corpus": ("synth.corpus.cli", "corpus", "Training sets of motion: build, show, check."),
+    "train": ("synth.diffusion.cli", "train_model", "Train the generator on a corpus."),
     "rooms": ("synth.rooms.cli", "rooms", "The rooms that clips can play in: list, show, export."),
 }
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130

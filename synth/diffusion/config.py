@@ -1,0 +1,115 @@
+"""What a model is and how it is trained: a small YAML file, checked key by key."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synth.diffusion.denoiser import DenoiserConfig
+from synth.diffusion.losses import Weights
+from synth.diffusion.schedule import Schedule, cosine, linear
+from synth.errors import BadFile, BadOption
+from synth.settings import read_yaml, settings_from
+
+FOLDER = Path(__file__).parent / "configs"
+PRECISIONS = ("no", "bf16", "fp16")
+
+
+def _number(default: float, low: float, high: float) -> Any:
+    return field(default=default, metadata={"range": (low, high)})
+
+
+def _word(default: str, *among: str) -> Any:
+    return field(default=default, metadata={"among": among})
+
+
+@dataclass(frozen=True)
+class Process:
+    """The diffusion process: its schedule and what the network predicts."""
+
+    schedule: str = _word("cosine", "cosine", "linear")
+    steps: int = _number(1000, 2, 10**5)
+    objective: str = _word("x0", "x0", "epsilon", "v")
+
+    def tables(self) -> Schedule:
+        return (cosine if self.schedule == "cosine" else linear)(self.steps)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """How often a condition is left out in training, so that guidance can compare with and without."""
+
+    text: float = _number(0.1, 0, 1)
+    scene: float = _number(0.1, 0, 1)
+    partner: float = _number(0.1, 0, 1)
+    start: float = _number(0.5, 0, 1)
+    target: float = _number(0.7, 0, 1)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training.
+
+    Attributes:
+        updates: of the weights. batch: motions a batch. accumulate: batches an update.
+        pairs: share of the batches that hold people together; the others hold one person each.
+        frames: longest motion, at the corpus's rate; a multiple of the model's patch.
+        rate: AdamW's, after `warmup` updates, falling to `last_rate` times itself by a half cosine.
+        ema: decay of the running mean of the weights, which is what is used.
+        precision: of the network's arithmetic; the losses are float32.
+        log_every, save_every: in updates. balance: classes are drawn by their number of motions to this power less 1.
+    """
+
+    name: str = "caresynth"
+    seed: int = _number(0, 0, 2**63 - 1)
+    updates: int = _number(20000, 1, 10**9)
+    batch: int = _number(64, 1, 10**5)
+    accumulate: int = _number(1, 1, 10**4)
+    pairs: float = _number(0.5, 0, 1)
+    frames: int = _number(240, 8, 10**4)
+    rate: float = _number(4e-4, 0, 1)
+    last_rate: float = _number(0.05, 0, 1)
+    warmup: int = _number(500, 0, 10**8)
+    weight_decay: float = _number(0.01, 0, 10)
+    clip: float = _number(1.0, 0, 1e6)
+    ema: float = _number(0.999, 0, 1)
+    balance: float = _number(0.5, 0, 1)
+    precision: str = _word("no", *PRECISIONS)
+    compile: bool = False
+    log_every: int = _number(50, 1, 10**9)
+    save_every: int = _number(1000, 1, 10**9)
+    model: DenoiserConfig = field(default_factory=DenoiserConfig)
+    process: Process = field(default_factory=Process)
+    drop: Drop = field(default_factory=Drop)
+    weights: Weights = field(default_factory=Weights)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_train_config(name_or_path: str | Path) -> TrainConfig:
+    """A configuration: a file, or the name of a packaged one.
+
+    Raises:
+        BadFile: names the field, what stands there and what is expected. BadOption: there is no such file or name.
+    """
+    path = Path(name_or_path)
+    packaged = sorted(item.stem for item in FOLDER.glob("*.yaml"))
+    if not path.is_file() and str(name_or_path) in packaged:
+        path = FOLDER / f"{name_or_path}.yaml"
+    elif not path.is_file():
+        raise BadOption("CONFIG", str(name_or_path), f"a file, or one of {', '.join(packaged)}")
+    return checked(settings_from(TrainConfig, read_yaml(path), path), path)
+
+
+def checked(config: TrainConfig, where: str | Path) -> TrainConfig:
+    """What no single field can tell. Raises BadFile."""
+    model = config.model
+    if config.frames % model.patch:
+        raise BadFile(where, "frames", config.frames, f"a multiple of model.patch, {model.patch}")
+    if model.width % (2 * model.heads):
+        raise BadFile(where, "model.width", model.width, f"a multiple of twice model.heads, {2 * model.heads}")
+    if model.steps != config.process.steps:
+        raise BadFile(where, "model.steps", model.steps, f"process.steps, {config.process.steps}")
+    return config

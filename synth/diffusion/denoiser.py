@@ -1,0 +1,260 @@
+"""The denoiser: one transformer over everybody's motion, told the words, who is who, their bodies and the room.
+
+Thesis 2.5 and 4.4-4.5, with what later work found to pay: the people share all weights and see each other in every
+layer (InterGen, Liang et al. 2024), `patch` frames make a token, time is rotary (RoFormer, Su et al. 2021) and the
+diffusion step modulates every layer from one shared table (adaLN-single, PixArt-alpha, Chen et al. 2024).
+
+Who is who is where their tokens are: a slot that no step of the sampling changes. No weight knows a slot's number, so
+swapping two people (their noise and all that is said of them) swaps the result.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synth.diffusion.data import Condition
+from synth.diffusion.features import FEATURES
+from synth.diffusion.scene import CELLS, FURNITURE
+from synth.taxonomy import ROLES
+from synth.text import WIDTH as TEXT
+
+BETAS = 10
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """Size of the network.
+
+    Attributes:
+        width: of a token. layers, heads: of the transformer. patch: frames a token.
+        text: width of the words' embeddings. cells: of a height map's side in one token; 0 leaves the map out.
+        points: whether furniture comes as groups of 64 surface points (thesis 4.4) besides its boxes.
+        steps: of the diffusion process, which scale the embedding of t.
+    """
+
+    width: int = field(default=256, metadata={"range": (8, 4096)})
+    layers: int = field(default=8, metadata={"range": (1, 64)})
+    heads: int = field(default=4, metadata={"range": (1, 64)})
+    patch: int = field(default=4, metadata={"range": (1, 60)})
+    text: int = field(default=TEXT, metadata={"range": (1, 8192)})
+    cells: int = field(default=8, metadata={"among": (0, 4, 8, 16)})
+    points: bool = False
+    dropout: float = field(default=0.1, metadata={"range": (0, 0.9)})
+    steps: int = field(default=1000, metadata={"range": (2, 10**5)})
+
+
+class Denoiser(nn.Module):
+    """Predicts the clean motion (or the noise, or v: the objective that it was trained with) of up to three people.
+
+    Args:
+        x: [B, P, T, 205] normalised features with noise; T a multiple of `patch`.
+        t: [B] steps of the diffusion process, 0 to T - 1.
+        condition: what is known; see `synth.diffusion.data.Condition`.
+
+    Returns:
+        [B, P, T, 205]; zero where nobody is. What comes after an item's end means nothing.
+    """
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.motion_in = nn.Linear(config.patch * FEATURES, width)
+        self.role = nn.Embedding(len(ROLES), width)
+        self.shape = nn.Linear(BETAS, width)
+        self.start = nn.Linear(FEATURES + 1, width)
+        self.target = nn.Linear(3, width)
+        self.context = Context(config)
+        self.step = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.modulation = nn.Linear(width, 9 * width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.last = nn.Parameter(torch.randn(2, width) / math.sqrt(width))
+        self.motion_out = nn.Linear(width, config.patch * FEATURES)
+        for zeroed in (self.modulation, self.motion_out):  # every layer starts as the identity
+            nn.init.zeros_(zeroed.weight)
+            nn.init.zeros_(zeroed.bias)
+
+    def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        batch, people, frames, _ = x.shape
+        patch, width = self.config.patch, self.config.width
+        count = frames // patch
+        here = condition.present
+        step = self.step(sinusoids(t * (1000.0 / self.config.steps), width).to(x.dtype))
+        modulation = self.modulation(step).view(batch, 1, 1, 9, width)
+        tokens = self.motion_in(x.reshape(batch, people, count, patch * FEATURES))
+        tokens = tokens + self._said(condition, x.dtype)[:, :, None]
+        context, known = self.context(condition, x.dtype)
+        alive = condition.frames[:, ::patch][:, None] & here[..., None]  # [B, P, N]
+        seen = visible(alive, condition.together)
+        turn = rotary(count, width // self.config.heads, x.device, x.dtype)
+        for block in self.blocks:
+            tokens = block(tokens, modulation, turn, seen, context, known)
+        shift, scale = (self.last + step[:, None]).view(batch, 2, 1, 1, width).unbind(1)
+        out = self.motion_out(normed(tokens) * (1 + scale) + shift)
+        return out.view(batch, people, frames, FEATURES) * here[..., None, None]
+
+    def _said(self, condition: Condition, dtype: torch.dtype) -> Tensor:
+        """What is said of each person, [B, P, width]."""
+        start = torch.cat((condition.start * condition.start_mask[..., None], condition.start_mask[..., None]), -1)
+        target = torch.cat((condition.target * condition.target_mask[..., None], condition.target_mask[..., None]), -1)
+        said = self.role(condition.roles) + self.shape(condition.betas.to(dtype))
+        return said + self.start(start.to(dtype)) + self.target(target.to(dtype))
+
+
+class Context(nn.Module):
+    """The words and the room as tokens that everybody attends to: [B, C, width] and which of them are there."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.cells = config.cells
+        self.text = nn.Linear(config.text, width)
+        self.furniture = nn.Sequential(nn.Linear(FURNITURE, width), nn.SiLU(), nn.Linear(width, width))
+        self.nothing = nn.Parameter(torch.randn(width) / math.sqrt(width))  # so that there is always one token
+        self.kinds = nn.Parameter(torch.randn(4, width) / math.sqrt(width))
+        if config.cells:
+            side = CELLS // config.cells
+            self.heights = nn.Linear(config.cells**2, width)
+            self.places = nn.Parameter(torch.randn(side * side, width) / math.sqrt(width))
+        self.points = nn.Sequential(nn.Linear(3, width), nn.SiLU(), nn.Linear(width, width)) if config.points else None
+
+    def forward(self, condition: Condition, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        batch = len(condition.text)
+        words = self.text(condition.text.to(dtype)) + self.kinds[0]
+        things = self.furniture(condition.furniture.to(dtype)) + self.kinds[1]
+        tokens = [self.nothing.to(dtype).expand(batch, 1, -1), words, things]
+        known = [torch.ones_like(condition.text_mask[:, :1]), condition.text_mask, condition.furniture_mask]
+        some = condition.furniture_mask.any(1, keepdim=True)
+        if self.cells:
+            side = CELLS // self.cells
+            patches = condition.heights.to(dtype).view(batch, side, self.cells, side, self.cells)
+            patches = patches.transpose(2, 3).reshape(batch, side * side, self.cells**2)
+            tokens.append(self.heights(patches) + self.places + self.kinds[2])
+            known.append(some.expand(-1, side * side))
+        if self.points is not None:
+            groups = condition.points.to(dtype)  # [B, G, 64, 3]
+            tokens.append(self.points(groups).amax(2) + self.kinds[3])
+            known.append(some.expand(-1, groups.shape[1]))
+        return torch.cat(tokens, 1), torch.cat(known, 1)
+
+
+class Block(nn.Module):
+    """Motion looks at all motion, then at the context; each modulated by the diffusion step."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.table = nn.Parameter(torch.zeros(9, width))
+        self.motion = MotionAttention(width, config.heads)
+        self.context = ContextAttention(width, config.heads)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Dropout(config.dropout),
+            nn.Linear(4 * width, width),
+        )  # fmt: skip
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, tokens: Tensor, modulation: Tensor, turn: tuple[Tensor, Tensor], seen: Tensor, context: Tensor,
+        known: Tensor,
+    ) -> Tensor:  # fmt: skip
+        a, b, c, d, e, f, g, h, i = (modulation + self.table).unbind(3)
+        tokens = tokens + c * self.dropout(self.motion(normed(tokens) * (1 + b) + a, turn, seen))
+        tokens = tokens + f * self.dropout(self.context(normed(tokens) * (1 + e) + d, context, known))
+        return tokens + i * self.dropout(self.mlp(normed(tokens) * (1 + h) + g))
+
+
+class MotionAttention(nn.Module):
+    """Each person's tokens attend to their own and to everybody else's, told apart by one learned vector each."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.relation = nn.Parameter(torch.randn(2, width) / math.sqrt(width))  # of the others, of oneself
+
+    def forward(self, tokens: Tensor, turn: tuple[Tensor, Tensor], seen: Tensor) -> Tensor:
+        """tokens [B, P, N, D]; turn: `rotary`; seen bool [B, P, P * N]."""
+        batch, people, count, width = tokens.shape
+        query = rotated(self._split(self.query(tokens)), turn)  # [B, P, H, N, d]
+        own = torch.eye(people, dtype=torch.long, device=tokens.device)  # [P, P]
+        told = tokens[:, None] + self.relation[own][None, :, :, None]  # [B, P, P, N, D]
+        key, value = self.key_value(told).chunk(2, -1)
+        key = rotated(self._split(key), turn)  # [B, P, P, H, N, d]
+        key, value = (
+            item.transpose(2, 3).reshape(batch * people, self.heads, people * count, -1)
+            for item in (key, self._split(value))
+        )
+        mask = seen.reshape(batch * people, 1, 1, people * count)
+        mixed = F.scaled_dot_product_attention(query.flatten(0, 1), key, value, attn_mask=mask)
+        return self.out(mixed.transpose(1, 2).reshape(batch, people, count, width))
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+
+
+class ContextAttention(nn.Module):
+    """Everybody's tokens attend to the context, which is the same for all people."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+
+    def forward(self, tokens: Tensor, context: Tensor, known: Tensor) -> Tensor:
+        """tokens [B, P, N, D]; context [B, C, D]; known bool [B, C]."""
+        query = self.query(tokens).flatten(1, 2)
+        key, value = self.key_value(context).chunk(2, -1)
+        query, key, value = (
+            item.unflatten(-1, (self.heads, -1)).transpose(1, 2) for item in (query, key, value)
+        )  # fmt: skip
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=known[:, None, None])
+        return self.out(mixed.transpose(1, 2).reshape(tokens.shape))
+
+
+def visible(alive: Tensor, together: Tensor) -> Tensor:
+    """Which tokens a person's tokens may look at, [B, P, P * N].
+
+    Args:
+        alive: bool [B, P, N], a person's tokens that mean something.
+        together: bool [B]; where false nobody sees the others (guidance compares the two).
+    """
+    batch, people, count = alive.shape
+    own = torch.eye(people, dtype=torch.bool, device=alive.device)
+    seen = alive[:, None] & (own[..., None] | together[:, None, None, None])  # [B, P, P, N]
+    # who is absent would look at nothing, which gives NaN: let them look at themselves, nobody looks at them
+    seen = seen | (own[..., None] & ~alive.any(-1)[:, :, None, None])
+    return seen.reshape(batch, people, people * count)
+
+
+def normed(tokens: Tensor) -> Tensor:
+    """Layer normalisation without weights of its own: the modulation brings them."""
+    return F.layer_norm(tokens, tokens.shape[-1:])
+
+
+def sinusoids(t: Tensor, width: int) -> Tensor:
+    """Sines and cosines of steps t [B] (0 to 1000), [B, width] float32 (Vaswani et al. 2017)."""
+    half = width // 2
+    speed = torch.exp(-math.log(10000.0) * torch.arange(half, device=t.device, dtype=torch.float32) / half)
+    angle = t.float()[:, None] * speed
+    return torch.cat((torch.cos(angle), torch.sin(angle)), -1)
+
+
+def rotary(count: int, width: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [count, width / 2] by which queries and keys of `count` moments are turned."""
+    speed = 1000.0 ** (-torch.arange(width // 2, device=device, dtype=torch.float32) / (width // 2))
+    angle = torch.arange(count, device=device, dtype=torch.float32)[:, None] * speed
+    return torch.cos(angle).to(dtype), torch.sin(angle).to(dtype)
+
+
+def rotated(tokens: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """[..., N, d] with pairs of channels turned by their moment."""
+    cos, sin = turn
+    a, b = tokens.chunk(2, -1)
+    return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
