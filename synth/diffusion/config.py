@@ -48,12 +48,11 @@ class Drop:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """One training.
+class Updates:
+    """What `synth.diffusion.loop` and the batches of a training need to know, whatever is trained.
 
     Attributes:
         updates: of the weights. batch: motions a batch. accumulate: batches an update.
-        pairs: share of the batches that hold people together; the others hold one person each.
         frames: longest motion, at the corpus's rate; a multiple of the model's patch.
         rate: AdamW's, after `warmup` updates, falling to `last_rate` times itself by a half cosine.
         ema: decay of the running mean of the weights, which is what is used.
@@ -66,7 +65,6 @@ class TrainConfig:
     updates: int = _number(20000, 1, 10**9)
     batch: int = _number(64, 1, 10**5)
     accumulate: int = _number(1, 1, 10**4)
-    pairs: float = _number(0.5, 0, 1)
     frames: int = _number(240, 8, 10**4)
     rate: float = _number(4e-4, 0, 1)
     last_rate: float = _number(0.05, 0, 1)
@@ -79,6 +77,17 @@ class TrainConfig:
     compile: bool = False
     log_every: int = _number(50, 1, 10**9)
     save_every: int = _number(1000, 1, 10**9)
+
+
+@dataclass(frozen=True)
+class TrainConfig(Updates):
+    """A training of the generator.
+
+    Attributes:
+        pairs: share of the batches that hold people together; the others hold one person each.
+    """
+
+    pairs: float = _number(0.5, 0, 1)
     model: DenoiserConfig = field(default_factory=DenoiserConfig)
     process: Process = field(default_factory=Process)
     drop: Drop = field(default_factory=Drop)

@@ -1,37 +1,27 @@
-"""Training: the same curve whether it was stopped or not, on one device or several.
-
-Everything random in an update (batches, noise, steps, what is left out) comes from the seed and the update's number, so
-the state is the weights, their running mean, the optimiser's moments and one number.
-"""
+"""Training the generator, in the loop of `synth.diffusion.loop`."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synth import __version__
 from synth.corpus.shards import Corpus
-from synth.diffusion import process
+from synth.diffusion import loop, process
 from synth.diffusion.checkpoint import Model, save_model
 from synth.diffusion.config import TrainConfig
 from synth.diffusion.data import Batch, Batches, drop
 from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments
+from synth.diffusion.loop import LOGS, MODEL, SETTINGS, STATE, Report
 from synth.diffusion.losses import losses
 from synth.diffusion.schedule import Schedule
-from synth.errors import BadFile, BadOption, CareSynthError, Missing
-from synth.files import atomic_path, read_json, write_json
 
-MODEL, STATE, SETTINGS, LOGS = "model.safetensors", "state.pt", "config.json", "logs"
-Report = Callable[[int, int, dict[str, float], float], None]  # update, of how many, losses, seconds left
+__all__ = ["LOGS", "MODEL", "SETTINGS", "STATE", "loss_of", "train"]
 
 
 def train(
@@ -49,83 +39,31 @@ def train(
         BadOption: `out` holds a training with other settings. BadFile: what is in it is damaged.
         KeyboardInterrupt: it was asked to stop; the state is saved.
     """
-    accelerate = _accelerate()
     corpus = Corpus.open(corpus_folder)
-    worker = accelerate.Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
-    if worker.is_main_process:
-        _begin(out, config, corpus)
-    worker.wait_for_everyone()
+    worker = loop.begin(out, config, corpus, device)
     moments = Moments.of(corpus)
     torch.manual_seed(config.seed)
     net = Denoiser(config.model)
-    optimiser = torch.optim.AdamW(_grouped(net, config.weight_decay), lr=config.rate, betas=(0.9, 0.99))
-    mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
-    first = _resume(out, net, mean, optimiser)
     readers = [
         Batches(corpus, "train", config.batch, config.frames, people, config.seed, config.balance)
         for people in ((1, 2) if 0 < config.pairs < 1 else (2,) if config.pairs else (1,))
     ]
-    wrapped, optimiser = worker.prepare(net, optimiser)
-    if config.compile:
-        wrapped = torch.compile(wrapped)
-    mean = {name: value.to(worker.device) for name, value in mean.items()}
-    known = moments.to(worker.device)
-    schedule = config.process.tables()
-    writer = _writer(out / LOGS, first) if worker.is_main_process else None
-    facts = {
-        "corpus": corpus.info["name"], "sequences": len(corpus.entries), "caresynth": __version__,
-        "torch": torch.__version__, "device": str(worker.device.type), "processes": worker.num_processes,
-    }  # fmt: skip
+    known, schedule = moments.to(worker.device), config.process.tables()
+    facts = loop.facts_of(worker, corpus)
 
-    def model(update: int) -> Model:
+    def model(mean: dict[str, Tensor], update: int) -> Model:
         trained = Denoiser(config.model)
         trained.load_state_dict({name: value.cpu() for name, value in mean.items()})
         return Model(trained.eval(), config, moments, corpus.fps, facts | {"updates": update})
 
-    def save(update: int) -> None:
-        if worker.is_main_process:
-            _save(out, worker.unwrap_model(net), mean, optimiser, update)
-            save_model(model(update), out / MODEL)
+    def terms(net: nn.Module, number: int) -> dict[str, Tensor]:
+        batch, generator = _batch(config, readers, number)
+        return loss_of(net, batch.to(worker.device), schedule, known, corpus.fps, config, generator)
 
-    since = time.monotonic()
-    try:
-        for update in range(first, config.updates):
-            for group in optimiser.param_groups:
-                group["lr"] = rate_at(config, update)
-            total: dict[str, Tensor] = {}
-            wrapped.train()
-            for part in range(config.accumulate):
-                number = (update * config.accumulate + part) * worker.num_processes + worker.process_index
-                batch, generator = _batch(config, readers, number)
-                found = loss_of(wrapped, batch.to(worker.device), schedule, known, corpus.fps, config, generator)
-                worker.backward(found["loss"] / config.accumulate)
-                for name, value in found.items():
-                    total[name] = total.get(name, 0.0) + value.detach() / config.accumulate
-            if config.clip:
-                worker.clip_grad_norm_(wrapped.parameters(), config.clip)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            _follow(mean, net, min(config.ema, (1 + update) / (10 + update)))
-            if (update + 1) % config.log_every == 0 or update + 1 == config.updates:
-                numbers = {name: float(value) for name, value in total.items()}
-                if not math.isfinite(numbers["loss"]):
-                    raise CareSynthError(f"update {update + 1}: loss: found {numbers['loss']}; expected a number: "
-                                         "lower the rate, or precision no")  # fmt: skip
-                left = (time.monotonic() - since) / (update + 1 - first) * (config.updates - update - 1)
-                if writer is not None:
-                    for name, number_of in {**numbers, "rate": rate_at(config, update)}.items():
-                        writer.add_scalar(name, number_of, update + 1)
-                    report(update + 1, config.updates, numbers, left)
-            stopped = stop()
-            if stopped or (update + 1) % config.save_every == 0:
-                save(update + 1)
-            if stopped:
-                raise KeyboardInterrupt
-    finally:
-        if writer is not None:
-            writer.close()
-    save(config.updates)
-    return model(config.updates)
+    def keep(mean: dict[str, Tensor], update: int) -> None:
+        save_model(model(mean, update), out / MODEL)
+
+    return model(loop.run(worker, out, config, net, terms, keep, report, stop), config.updates)
 
 
 def loss_of(
@@ -147,15 +85,6 @@ def loss_of(
     return losses(predicted, x, t, schedule.steps, batch.condition, moments, fps, config.weights, weight)
 
 
-def rate_at(config: TrainConfig, update: int) -> float:
-    """The learning rate of an update: up linearly, down by half a cosine."""
-    if update < config.warmup:
-        return config.rate * (update + 1) / config.warmup
-    share = (update - config.warmup) / max(1, config.updates - config.warmup)
-    low = config.last_rate
-    return config.rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
-
-
 def _batch(config: TrainConfig, readers: list[Batches], number: int) -> tuple[Batch, torch.Generator]:
     """Batch `number`, with what training leaves out of its conditions, and the noise's generator."""
     rng = np.random.default_rng([config.seed, 1, number])
@@ -166,80 +95,3 @@ def _batch(config: TrainConfig, readers: list[Batches], number: int) -> tuple[Ba
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
     torch.manual_seed(int(rng.integers(1 << 62)))  # the network's dropout
     return replace(batch, condition=condition), generator
-
-
-def _grouped(net: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; vectors, which shift and scale, do not."""
-    matrices = [value for value in net.parameters() if value.ndim > 1]
-    vectors = [value for value in net.parameters() if value.ndim <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-@torch.no_grad()
-def _follow(mean: dict[str, Tensor], net: nn.Module, decay: float) -> None:
-    now = net.state_dict()
-    torch._foreach_lerp_(list(mean.values()), [now[name] for name in mean], 1 - decay)
-
-
-def _save(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any, update: int) -> None:
-    state = {
-        "update": update, "net": net.state_dict(), "mean": mean,
-        "optimiser": getattr(optimiser, "optimizer", optimiser).state_dict(),
-    }  # fmt: skip
-    with atomic_path(out / STATE) as temporary:
-        torch.save(state, temporary)
-
-
-def _resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any) -> int:
-    """Fill what is trained from the saved state; the updates already made."""
-    path = out / STATE
-    if not path.exists():
-        return 0
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
-        for name, value in state["mean"].items():
-            mean[name].copy_(value)
-        return int(state["update"])
-    except Exception as error:  # torch raises whatever its parts raise
-        reason = " ".join(str(error).split())[:120]
-        raise BadFile(path, "file", reason, "a state that this training saved; remove it to start again") from None
-
-
-def _begin(out: Path, config: TrainConfig, corpus: Corpus) -> None:
-    """Make the folder this training's, or find that it is."""
-    settings = {"train": config.to_json(), "corpus": dict(corpus.info["sha256"])}
-    path = out / SETTINGS
-    if path.exists():
-        if _deciding(read_json(path)) != _deciding(settings):
-            raise BadOption("--out", str(out), "a new folder, or one with the same settings and corpus")
-        return
-    if out.exists() and any(out.iterdir()):
-        raise BadOption("--out", str(out), "a new or empty folder, or one of a training")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(path, settings)
-
-
-def _deciding(settings: Any) -> Any:
-    """Settings without those that change nothing about the curve."""
-    if not isinstance(settings, dict) or not isinstance(settings.get("train"), dict):
-        return settings
-    kept = {name: value for name, value in settings["train"].items() if name not in ("log_every", "save_every")}
-    return {**settings, "train": kept}
-
-
-def _accelerate() -> Any:
-    try:
-        import accelerate
-    except ImportError:
-        raise Missing("accelerate", "pip install 'caresynth[train]'") from None
-    return accelerate
-
-
-def _writer(folder: Path, first: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise Missing("tensorboard", "pip install 'caresynth[train]'") from None
-    return SummaryWriter(str(folder), purge_step=first + 1 if first else None)
