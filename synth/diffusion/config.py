@@ -57,6 +57,7 @@ class Updates:
         rate: AdamW's, after `warmup` updates, falling to `last_rate` times itself by a half cosine.
         ema: decay of the running mean of the weights, which is what is used.
         precision: of the network's arithmetic; the losses are float32.
+        pairs: share of the batches that hold people together; the others hold one person each.
         log_every, save_every: in updates. balance: classes are drawn by their number of motions to this power less 1.
     """
 
@@ -77,17 +78,13 @@ class Updates:
     compile: bool = False
     log_every: int = _number(50, 1, 10**9)
     save_every: int = _number(1000, 1, 10**9)
+    pairs: float = _number(0.5, 0, 1)
 
 
 @dataclass(frozen=True)
 class TrainConfig(Updates):
-    """A training of the generator.
+    """A training of the generator."""
 
-    Attributes:
-        pairs: share of the batches that hold people together; the others hold one person each.
-    """
-
-    pairs: float = _number(0.5, 0, 1)
     model: DenoiserConfig = field(default_factory=DenoiserConfig)
     process: Process = field(default_factory=Process)
     drop: Drop = field(default_factory=Drop)

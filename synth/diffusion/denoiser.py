@@ -24,16 +24,15 @@ from synth.taxonomy import ROLES
 from synth.text import WIDTH as TEXT
 
 BETAS = 10
+Keys = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class DenoiserConfig:
-    """Size of the network.
+class Size:
+    """Size of a transformer over everybody's motion.
 
     Attributes:
         width: of a token. layers, heads: of the transformer. patch: frames a token.
-        text: width of the words' embeddings. cells: of a height map's side in one token; 0 leaves the map out.
-        points: whether furniture comes as groups of 64 surface points (thesis 4.4) besides its boxes.
         steps: of the diffusion process, which scale the embedding of t.
     """
 
@@ -41,11 +40,37 @@ class DenoiserConfig:
     layers: int = field(default=8, metadata={"range": (1, 64)})
     heads: int = field(default=4, metadata={"range": (1, 64)})
     patch: int = field(default=4, metadata={"range": (1, 60)})
+    dropout: float = field(default=0.1, metadata={"range": (0, 0.9)})
+    steps: int = field(default=1000, metadata={"range": (2, 10**5)})
+
+
+@dataclass(frozen=True)
+class DenoiserConfig(Size):
+    """Size of the denoiser.
+
+    Attributes:
+        text: width of the words' embeddings. cells: of a height map's side in one token; 0 leaves the map out.
+        points: whether furniture comes as groups of 64 surface points (thesis 4.4) besides its boxes.
+    """
+
     text: int = field(default=TEXT, metadata={"range": (1, 8192)})
     cells: int = field(default=8, metadata={"among": (0, 4, 8, 16)})
     points: bool = False
-    dropout: float = field(default=0.1, metadata={"range": (0, 0.9)})
-    steps: int = field(default=1000, metadata={"range": (2, 10**5)})
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the denoiser makes of a condition, which no step of a sampling changes.
+
+    Attributes:
+        said: [B, P, 1, width] of each person. keys: of each layer, the context's keys and values [B, H, C, width / H].
+        known: bool [B, 1, 1, C], context that is there. seen: `visible`.
+    """
+
+    said: Tensor
+    keys: tuple[Keys, ...]
+    known: Tensor
+    seen: Tensor
 
 
 class Denoiser(nn.Module):
@@ -55,6 +80,7 @@ class Denoiser(nn.Module):
         x: [B, P, T, 205] normalised features with noise; T a multiple of `patch`.
         t: [B] steps of the diffusion process, 0 to T - 1.
         condition: what is known; see `synth.diffusion.data.Condition`.
+        told: what `told` made of that condition; a sampling makes it once and not at every step.
 
     Returns:
         [B, P, T, 205]; zero where nobody is. What comes after an item's end means nothing.
@@ -70,7 +96,7 @@ class Denoiser(nn.Module):
         self.start = nn.Linear(FEATURES + 1, width)
         self.target = nn.Linear(3, width)
         self.context = Context(config)
-        self.step = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.step = step_layers(width)
         self.modulation = nn.Linear(width, 9 * width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.last = nn.Parameter(torch.randn(2, width) / math.sqrt(width))
@@ -79,24 +105,28 @@ class Denoiser(nn.Module):
             nn.init.zeros_(zeroed.weight)
             nn.init.zeros_(zeroed.bias)
 
-    def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, condition: Condition, told: Told | None = None) -> Tensor:
         batch, people, frames, _ = x.shape
         patch, width = self.config.patch, self.config.width
         count = frames // patch
-        here = condition.present
+        told = told or self.told(condition, x.dtype)
         step = self.step(sinusoids(t * (1000.0 / self.config.steps), width).to(x.dtype))
         modulation = self.modulation(step).view(batch, 1, 1, 9, width)
         tokens = self.motion_in(x.reshape(batch, people, count, patch * FEATURES))
-        tokens = tokens + self._said(condition, x.dtype)[:, :, None]
-        context, known = self.context(condition, x.dtype)
-        alive = condition.frames[:, ::patch][:, None] & here[..., None]  # [B, P, N]
-        seen = visible(alive, condition.together)
+        tokens = tokens + told.said
         turn = rotary(count, width // self.config.heads, x.device, x.dtype)
-        for block in self.blocks:
-            tokens = block(tokens, modulation, turn, seen, context, known)
+        for block, keys in zip(self.blocks, told.keys, strict=True):
+            tokens = block(tokens, modulation, turn, told.seen, keys, told.known)
         shift, scale = (self.last + step[:, None]).view(batch, 2, 1, 1, width).unbind(1)
         out = self.motion_out(normed(tokens) * (1 + scale) + shift)
-        return out.view(batch, people, frames, FEATURES) * here[..., None, None]
+        return out.view(batch, people, frames, FEATURES) * condition.present[..., None, None]
+
+    def told(self, condition: Condition, dtype: torch.dtype) -> Told:
+        """What no step of a sampling changes, in `dtype`."""
+        context, known = self.context(condition, dtype)
+        seen = visible(alive_tokens(condition, self.config.patch), condition.together)
+        keys = tuple(block.context.keys(context) for block in self.blocks)
+        return Told(self._said(condition, dtype)[:, :, None], keys, known[:, None, None], seen)
 
     def _said(self, condition: Condition, dtype: torch.dtype) -> Tensor:
         """What is said of each person, [B, P, width]."""
@@ -144,14 +174,14 @@ class Context(nn.Module):
 
 
 class Block(nn.Module):
-    """Motion looks at all motion, then at the context; each modulated by the diffusion step."""
+    """Motion looks at all motion, then at the context if there is one; each modulated by the diffusion step."""
 
-    def __init__(self, config: DenoiserConfig) -> None:
+    def __init__(self, config: Size, context: bool = True) -> None:
         super().__init__()
         width = config.width
-        self.table = nn.Parameter(torch.zeros(9, width))
+        self.table = nn.Parameter(torch.zeros(9 if context else 6, width))
         self.motion = MotionAttention(width, config.heads)
-        self.context = ContextAttention(width, config.heads)
+        self.context = ContextAttention(width, config.heads) if context else None
         self.mlp = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Dropout(config.dropout),
             nn.Linear(4 * width, width),
@@ -159,12 +189,14 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, tokens: Tensor, modulation: Tensor, turn: tuple[Tensor, Tensor], seen: Tensor, context: Tensor,
-        known: Tensor,
+        self, tokens: Tensor, modulation: Tensor, turn: tuple[Tensor, Tensor], seen: Tensor, keys: Keys | None = None,
+        known: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        a, b, c, d, e, f, g, h, i = (modulation + self.table).unbind(3)
+        a, b, c, *middle, g, h, i = (modulation + self.table).unbind(3)
         tokens = tokens + c * self.dropout(self.motion(normed(tokens) * (1 + b) + a, turn, seen))
-        tokens = tokens + f * self.dropout(self.context(normed(tokens) * (1 + e) + d, context, known))
+        if self.context is not None:
+            d, e, f = middle
+            tokens = tokens + f * self.dropout(self.context(normed(tokens) * (1 + e) + d, keys, known))
         return tokens + i * self.dropout(self.mlp(normed(tokens) * (1 + h) + g))
 
 
@@ -183,8 +215,9 @@ class MotionAttention(nn.Module):
         batch, people, count, width = tokens.shape
         query = rotated(self._split(self.query(tokens)), turn)  # [B, P, H, N, d]
         own = torch.eye(people, dtype=torch.long, device=tokens.device)  # [P, P]
-        told = tokens[:, None] + self.relation[own][None, :, :, None]  # [B, P, P, N, D]
-        key, value = self.key_value(told).chunk(2, -1)
+        # the product with (tokens + relation), but with each token and each relation once
+        told = F.linear(self.relation, self.key_value.weight)[own][None, :, :, None]  # [1, P, P, 1, 2 D]
+        key, value = (self.key_value(tokens)[:, None] + told).chunk(2, -1)  # [B, P, P, N, D]
         key = rotated(self._split(key), turn)  # [B, P, P, H, N, d]
         key, value = (
             item.transpose(2, 3).reshape(batch * people, self.heads, people * count, -1)
@@ -207,15 +240,29 @@ class ContextAttention(nn.Module):
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
 
-    def forward(self, tokens: Tensor, context: Tensor, known: Tensor) -> Tensor:
-        """tokens [B, P, N, D]; context [B, C, D]; known bool [B, C]."""
-        query = self.query(tokens).flatten(1, 2)
-        key, value = self.key_value(context).chunk(2, -1)
-        query, key, value = (
-            item.unflatten(-1, (self.heads, -1)).transpose(1, 2) for item in (query, key, value)
-        )  # fmt: skip
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=known[:, None, None])
+    def forward(self, tokens: Tensor, keys: Keys, known: Tensor) -> Tensor:
+        """tokens [B, P, N, D]; keys: `keys`; known bool [B, 1, 1, C]."""
+        query = self._split(self.query(tokens).flatten(1, 2))
+        mixed = F.scaled_dot_product_attention(query, *keys, attn_mask=known)
         return self.out(mixed.transpose(1, 2).reshape(tokens.shape))
+
+    def keys(self, context: Tensor) -> Keys:
+        """Keys and values [B, H, C, D / H] of a context [B, C, D]."""
+        key, value = self.key_value(context).chunk(2, -1)
+        return self._split(key), self._split(value)
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def step_layers(width: int) -> nn.Sequential:
+    """From the sinusoids of a diffusion step to what modulates the layers."""
+    return nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+
+def alive_tokens(condition: Condition, patch: int) -> Tensor:
+    """Tokens of `patch` frames that mean something, bool [B, P, N]."""
+    return condition.frames[:, ::patch][:, None] & condition.present[..., None]
 
 
 def visible(alive: Tensor, together: Tensor) -> Tensor:

@@ -48,12 +48,15 @@ def predictor(
     used = [(getattr(scales, name) - 1, drop) for name, drop in without.items() if getattr(scales, name) != 1]
     everything = stacked([condition, *(drop(condition) for _, drop in used)])
     there = condition.present[:, :, None, None]
+    # a Denoiser works out once what no step changes; any other function of x, t and condition will do as well
+    with torch.no_grad():
+        told = {"told": net.told(everything, dtype)} if hasattr(net, "told") else {}
 
     def predict(x: Tensor, t: int) -> Tensor:
         count = 1 + len(used)
         many = x.repeat(count, 1, 1, 1) * there.repeat(count, 1, 1, 1)
         steps = torch.full((len(many),), t, device=x.device)
-        output = net(many.to(dtype), steps, everything).to(x.dtype)
+        output = net(many.to(dtype), steps, everything, **told).to(x.dtype)
         found = process.to_x0(schedule, output, many, t, objective).chunk(count)
         full = found[0]
         return full + sum(

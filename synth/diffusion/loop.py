@@ -16,12 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from synth import __version__
 from synth.corpus.shards import Corpus
 from synth.diffusion.config import Updates
+from synth.diffusion.data import Batch, Batches
+from synth.diffusion.text import TokenTable
 from synth.errors import BadFile, BadOption, CareSynthError, Missing
 from synth.files import atomic_path, read_json, write_json
 
@@ -113,6 +116,28 @@ def run(
             writer.close()
     save(config.updates)
     return mean
+
+
+def readers_of(corpus: Corpus, config: Updates, texts: TokenTable | None = None) -> list[Batches]:
+    """The training split: of one person, of two, or both, as `config.pairs` asks for."""
+    return [
+        Batches(corpus, "train", config.batch, config.frames, people, config.seed, config.balance, texts=texts)
+        for people in ((1, 2) if 0 < config.pairs < 1 else (2,) if config.pairs else (1,))
+    ]
+
+
+def drawn(config: Updates, readers: list[Batches], number: int) -> tuple[Batch, np.random.Generator]:
+    """Batch `number`, and where all else that is random in it comes from."""
+    rng = np.random.default_rng([config.seed, 1, number])
+    reader = readers[int(rng.random() < config.pairs)] if len(readers) == 2 else readers[0]
+    return reader.at(number), rng
+
+
+def noise_of(rng: np.random.Generator) -> torch.Generator:
+    """The noise's generator; the network's dropout is seeded as well."""
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
+    torch.manual_seed(int(rng.integers(1 << 62)))
+    return generator
 
 
 def facts_of(worker: Any, corpus: Corpus) -> dict[str, Any]:

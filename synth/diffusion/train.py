@@ -44,10 +44,7 @@ def train(
     moments = Moments.of(corpus)
     torch.manual_seed(config.seed)
     net = Denoiser(config.model)
-    readers = [
-        Batches(corpus, "train", config.batch, config.frames, people, config.seed, config.balance)
-        for people in ((1, 2) if 0 < config.pairs < 1 else (2,) if config.pairs else (1,))
-    ]
+    readers = loop.readers_of(corpus, config)
     known, schedule = moments.to(worker.device), config.process.tables()
     facts = loop.facts_of(worker, corpus)
 
@@ -87,11 +84,7 @@ def loss_of(
 
 def _batch(config: TrainConfig, readers: list[Batches], number: int) -> tuple[Batch, torch.Generator]:
     """Batch `number`, with what training leaves out of its conditions, and the noise's generator."""
-    rng = np.random.default_rng([config.seed, 1, number])
-    reader = readers[int(rng.random() < config.pairs)] if len(readers) == 2 else readers[0]
-    batch = reader.at(number)
+    batch, rng = loop.drawn(config, readers, number)
     chances = config.drop
     condition = drop(batch.condition, rng, chances.text, chances.scene, chances.partner, chances.start, chances.target)
-    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
-    torch.manual_seed(int(rng.integers(1 << 62)))  # the network's dropout
-    return replace(batch, condition=condition), generator
+    return replace(batch, condition=condition), loop.noise_of(rng)
