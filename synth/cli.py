@@ -14,6 +14,11 @@ from synth.errors import CareSynthError
 GROUPS = {
     "corpus": ("synth.corpus.cli", "corpus", "Training sets of motion: build, show, check."),
     "train": ("synth.diffusion.cli", "train_model", "Train the generator on a corpus."),
+    "train-classifier": (
+        "synth.diffusion.cli",
+        "train_classifier",
+        "Train the classifier of noisy motion that can guide the generator.",
+    ),
     "rooms": ("synth.rooms.cli", "rooms", "The rooms that clips can play in: list, show, export."),
 }
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130

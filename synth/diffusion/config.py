@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from synth.diffusion.denoiser import DenoiserConfig
+from synth.diffusion.denoiser import DenoiserConfig, Size
 from synth.diffusion.losses import Weights
 from synth.diffusion.schedule import Schedule, cosine, linear
 from synth.errors import BadFile, BadOption
@@ -80,6 +80,26 @@ class Updates:
     save_every: int = _number(1000, 1, 10**9)
     pairs: float = _number(0.5, 0, 1)
 
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ClassifierSize(Size):
+    """Size of the classifier of noisy motion: it has little to say, and guidance asks it at every step."""
+
+    width: int = field(default=128, metadata={"range": (8, 4096)})
+    layers: int = field(default=4, metadata={"range": (1, 64)})
+    patch: int = field(default=8, metadata={"range": (1, 60)})
+
+
+@dataclass(frozen=True)
+class ClassifierConfig(Updates):
+    """A training of the classifier of noisy motion; `process` must be that of the generator that it is to guide."""
+
+    model: ClassifierSize = field(default_factory=ClassifierSize)
+    process: Process = field(default_factory=Process)
+
 
 @dataclass(frozen=True)
 class TrainConfig(Updates):
@@ -90,26 +110,31 @@ class TrainConfig(Updates):
     drop: Drop = field(default_factory=Drop)
     weights: Weights = field(default_factory=Weights)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+
+Config = TypeVar("Config", TrainConfig, ClassifierConfig)
 
 
 def read_train_config(name_or_path: str | Path) -> TrainConfig:
-    """A configuration: a file, or the name of a packaged one.
+    """A generator's configuration: a file, or the name of a packaged one; see `read_config`."""
+    return read_config(TrainConfig, name_or_path)
+
+
+def read_config(kind: type[Config], name_or_path: str | Path, folder: Path = FOLDER) -> Config:
+    """A configuration: a file, or the name of one in `folder`.
 
     Raises:
         BadFile: names the field, what stands there and what is expected. BadOption: there is no such file or name.
     """
     path = Path(name_or_path)
-    packaged = sorted(item.stem for item in FOLDER.glob("*.yaml"))
+    packaged = sorted(item.stem for item in folder.glob("*.yaml"))
     if not path.is_file() and str(name_or_path) in packaged:
-        path = FOLDER / f"{name_or_path}.yaml"
+        path = folder / f"{name_or_path}.yaml"
     elif not path.is_file():
         raise BadOption("CONFIG", str(name_or_path), f"a file, or one of {', '.join(packaged)}")
-    return checked(settings_from(TrainConfig, read_yaml(path), path), path)
+    return checked(settings_from(kind, read_yaml(path), path), path)
 
 
-def checked(config: TrainConfig, where: str | Path) -> TrainConfig:
+def checked(config: Config, where: str | Path) -> Config:
     """What no single field can tell. Raises BadFile."""
     model = config.model
     if config.frames % model.patch:
