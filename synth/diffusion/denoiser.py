@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +99,7 @@ class Denoiser(nn.Module):
         self.context = Context(config)
         self.step = step_layers(width)
         self.modulation = nn.Linear(width, 9 * width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks: Any = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.last = nn.Parameter(torch.randn(2, width) / math.sqrt(width))
         self.motion_out = nn.Linear(width, config.patch * FEATURES)
         for zeroed in (self.modulation, self.motion_out):  # every layer starts as the identity

@@ -118,7 +118,7 @@ def run(
     return mean
 
 
-def readers_of(corpus: Corpus, config: Updates, texts: TokenTable | None = None) -> list[Batches]:
+def readers_of(corpus: Corpus, config: Updates, texts: TokenTable) -> list[Batches]:
     """The training split: of one person, of two, or both, as `config.pairs` asks for."""
     return [
         Batches(corpus, "train", config.batch, config.frames, people, config.seed, config.balance, texts=texts)

@@ -20,6 +20,9 @@ from synth.diffusion.features import Moments
 from synth.diffusion.loop import LOGS, MODEL, SETTINGS, STATE, Report
 from synth.diffusion.losses import losses
 from synth.diffusion.schedule import Schedule
+from synth.diffusion.text import corpus_tokens
+from synth.encoders import text_encoder
+from synth.errors import BadOption
 
 __all__ = ["LOGS", "MODEL", "SETTINGS", "STATE", "loss_of", "train"]
 
@@ -36,15 +39,19 @@ def train(
         stop: asked after every update; where it says so the state is saved and the training ends.
 
     Raises:
-        BadOption: `out` holds a training with other settings. BadFile: what is in it is damaged.
+        BadOption: `out` holds a training with other settings, or the encoder has not the width `model.text`.
+        BadFile: what is in `out` is damaged.
         KeyboardInterrupt: it was asked to stop; the state is saved.
     """
     corpus = Corpus.open(corpus_folder)
+    encoder = text_encoder(config.encoder)
+    if encoder.width != config.model.text:
+        raise BadOption("model.text", config.model.text, f"{encoder.width}, the width of the encoder {config.encoder}")
     worker = loop.begin(out, config, corpus, device)
     moments = Moments.of(corpus)
     torch.manual_seed(config.seed)
     net = Denoiser(config.model)
-    readers = loop.readers_of(corpus, config)
+    readers = loop.readers_of(corpus, config, corpus_tokens(corpus, encoder))
     known, schedule = moments.to(worker.device), config.process.tables()
     facts = loop.facts_of(worker, corpus)
 
