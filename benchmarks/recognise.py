@@ -125,8 +125,15 @@ def _cut(mask: np.ndarray, least: float) -> tuple[int, int, int, int]:
     return int(x), int(y), int(x + side), int(y + side)
 
 
-def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Sequence[str], only: Sequence[str]) -> None:
-    """Sheets and their key, in an order that says nothing."""
+def make(
+    corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Sequence[str], only: Sequence[str],
+    part: tuple[int, int] = (1, 1),
+) -> None:  # fmt: skip
+    """Rows, then sheets of them and their key, in an order that says nothing.
+
+    Rows that are there stay. `part` (k, n): only every n-th row from the k-th; whoever finds all rows made makes the
+    sheets.
+    """
     body, encoder = load_body(), TextEncoder()
     out.mkdir(parents=True, exist_ok=True)
     picked = [
@@ -134,7 +141,6 @@ def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Seque
         if m.meta.interaction_class and (not only or m.meta.interaction_class in only)
     ]  # fmt: skip
     order = np.random.default_rng(np.random.SeedSequence([seed, 0])).permutation(len(picked))
-    key: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="caresynth-") as scratch:
         folder = Path(scratch) / "motions"
         names = {f"m{number:04d}": picked[index] for number, index in enumerate(order, 1)}
@@ -143,7 +149,9 @@ def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Seque
         for number, (name, (identifier, motion)) in enumerate(names.items(), 1):
             path = out / f"row_{number:03d}.png"
             line = {"row": number, "id": identifier, "class": motion.meta.interaction_class, "room": None}
-            if not path.exists() or not (out / f"row_{number:03d}.json").exists():
+            if not (out / f"row_{number:03d}.json").exists():
+                if (number - part[0]) % part[1]:
+                    continue
                 played = play(entries[name], rooms, body, encoder, seed * 1000 + number)
                 if played is None:
                     row(body, motion, "", size).save(path)
@@ -152,7 +160,10 @@ def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Seque
                     strip(*played, body, seed * 1000 + number, Path(scratch), size).save(path)
                 write_json(out / f"row_{number:03d}.json", line)
                 print(f"{number}/{len(order)} {identifier} in {line['room']}", flush=True)
-            key.append(read_json(out / f"row_{number:03d}.json"))
+    made = [out / f"row_{number:03d}.json" for number in range(1, len(order) + 1)]
+    if not all(path.exists() for path in made):
+        return
+    key = [read_json(path) for path in made]
     write_json(out / "key.json", key)
     for first in range(0, len(key), ROWS):
         sheet_of(out, [item["row"] for item in key[first : first + ROWS]], size).save(
@@ -199,12 +210,15 @@ def main() -> None:
     making.add_argument("--size", type=int, default=200, help="pixels a picture")
     making.add_argument("--rooms", nargs="*", default=list(BUILTIN))
     making.add_argument("--only", nargs="*", default=[], help="only these classes")
+    making.add_argument("--part", default="1/1", metavar="K/N", help="every N-th row from the K-th, for N processes")
     scoring = commands.add_parser("score")
     scoring.add_argument("folder", type=Path)
     scoring.add_argument("answers", type=Path)
     options = parser.parse_args()
     if options.command == "make":
-        make(options.corpus, options.out, options.n, options.seed, options.size, options.rooms, options.only)
+        first, _, parts = options.part.partition("/")
+        part = (int(first), int(parts))
+        make(options.corpus, options.out, options.n, options.seed, options.size, options.rooms, options.only, part)
     else:
         print(json.dumps(score(options.folder, options.answers), indent=1))
 
