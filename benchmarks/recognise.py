@@ -44,15 +44,18 @@ MOMENTS, FPS = 8, 10.0
 SIZE = (640, 480)
 ROWS = 15  # a sheet
 MARGIN = 0.18  # of the cut's size, around the people
+ROOMS = 3  # rooms tried for a motion before it is drawn without one
 
 
 def play(item: LibraryEntry, rooms: Sequence[str], body: BodyModel, encoder: TextEncoder, seed: int) -> Any:
     """The motion in the first of the rooms, in an order drawn, that has a place for it: (room, made) or None."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    tried = 0
     for name in rng.permutation(np.array(rooms)):
         generator = RetrievalGenerator(load_room(str(name)), body, encoder, [item])
-        if generator.lacks(item):
+        if generator.lacks(item) or tried == ROOMS:
             continue
+        tried += 1
         try:
             with one_thread():
                 sequence = np.random.SeedSequence([seed, 2])
@@ -75,26 +78,25 @@ def strip(name: str, made: Generated, body: BodyModel, seed: int, scratch: Path,
     look = draw_look(np.random.default_rng(np.random.SeedSequence([seed, 4])), motion.meta)
     show = Performance(motion, joints, made.actions, look, {}, None, 0)
     chosen = np.linspace(0, motion.frames - 1, MOMENTS).round().astype(int)
-    pictures, seen = [], []
     with quiet():
         stage = Stage(
             room, room_meshes(room), body, look, motion.betas, "day", np.random.SeedSequence([seed, 5]), plan.camera,
             RenderSettings(*SIZE, samples=4), scratch, motion.props,
         )  # fmt: skip
-        for frame, (vertices, _) in enumerate(BodyTruth(body, show).frames()):
-            if frame in chosen:
-                stage.pose(vertices)
-                stage.move(frame)
-                pictures.append(stage.colour(frame))
-                seen.append(stage.labels()[0] > 0)
-    least = 0.6 * max(_extent(mask) for mask in seen)
-    cells = [
-        Image.fromarray(picture).crop(_cut(mask, least)).resize((size, size), Image.Resampling.LANCZOS)
-        for picture, mask in zip(pictures, seen, strict=True)
-    ]
-    picture = Image.new("RGB", (MOMENTS * size, size))
-    for index, cell in enumerate(cells):
-        picture.paste(cell, (index * size, 0))
+        posed = [(f, vertices) for f, (vertices, _) in enumerate(BodyTruth(body, show).frames()) if f in chosen]
+        seen = []
+        for frame, vertices in posed:
+            stage.pose(vertices)
+            stage.move(frame)
+            seen.append(stage.labels()[0] > 0)
+        least = 0.6 * max(_extent(mask) for mask in seen)
+        picture = Image.new("RGB", (MOMENTS * size, size))
+        for index, ((frame, vertices), mask) in enumerate(zip(posed, seen, strict=True)):
+            stage.pose(vertices)
+            stage.move(frame)
+            cut = _cut(mask, least)
+            cell = Image.fromarray(stage.colour(frame, cut)).crop(cut)
+            picture.paste(cell.resize((size, size), Image.Resampling.LANCZOS), (index * size, 0))
     return picture
 
 
