@@ -43,7 +43,7 @@ from synth.text import TextEncoder
 MOMENTS, FPS = 8, 10.0
 SIZE = (640, 480)
 ROWS = 15  # a sheet
-MARGIN = 0.18  # of the cut's size, around the people
+MARGIN = 0.25  # of the cut's size, around the joints
 ROOMS = 3  # rooms tried for a motion before it is drawn without one
 
 
@@ -78,25 +78,21 @@ def strip(name: str, made: Generated, body: BodyModel, seed: int, scratch: Path,
     look = draw_look(np.random.default_rng(np.random.SeedSequence([seed, 4])), motion.meta)
     show = Performance(motion, joints, made.actions, look, {}, None, 0)
     chosen = np.linspace(0, motion.frames - 1, MOMENTS).round().astype(int)
+    where = [_in_view(plan.camera.project(joints[motion.present[:, f], f])[0]) for f in chosen]
+    least = 0.6 * max(_extent(points) for points in where)
     with quiet():
         stage = Stage(
             room, room_meshes(room), body, look, motion.betas, "day", np.random.SeedSequence([seed, 5]), plan.camera,
             RenderSettings(*SIZE, samples=4), scratch, motion.props,
         )  # fmt: skip
-        posed = [(f, vertices) for f, (vertices, _) in enumerate(BodyTruth(body, show).frames()) if f in chosen]
-        seen = []
-        for frame, vertices in posed:
-            stage.pose(vertices)
-            stage.move(frame)
-            seen.append(stage.labels()[0] > 0)
-        least = 0.6 * max(_extent(mask) for mask in seen)
         picture = Image.new("RGB", (MOMENTS * size, size))
-        for index, ((frame, vertices), mask) in enumerate(zip(posed, seen, strict=True)):
-            stage.pose(vertices)
-            stage.move(frame)
-            cut = _cut(mask, least)
-            cell = Image.fromarray(stage.colour(frame, cut)).crop(cut)
-            picture.paste(cell.resize((size, size), Image.Resampling.LANCZOS), (index * size, 0))
+        for frame, (vertices, _) in enumerate(BodyTruth(body, show).frames()):
+            for index in np.flatnonzero(chosen == frame):
+                stage.pose(vertices)
+                stage.move(frame)
+                cut = _cut(where[index], least)
+                cell = Image.fromarray(stage.colour(frame, cut)).crop(cut)
+                picture.paste(cell.resize((size, size), Image.Resampling.LANCZOS), (int(index) * size, 0))
     return picture
 
 
@@ -110,20 +106,23 @@ def nearest_view(plans: Sequence[ClipPlan], joints: Array, present: Array, fps: 
     )
 
 
-def _extent(mask: np.ndarray) -> float:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return float(max(np.ptp(rows), np.ptp(columns))) if len(rows) else 0.0
+def _in_view(points: np.ndarray) -> np.ndarray:
+    """Pixels [N, 2] that are in the picture; its middle if none is."""
+    points = points.reshape(-1, 2)
+    inside = ((points >= 0) & (points < SIZE)).all(-1)
+    return points[inside] if inside.any() else np.array([[SIZE[0] / 2, SIZE[1] / 2]])
 
 
-def _cut(mask: np.ndarray, least: float) -> tuple[int, int, int, int]:
-    """A square about what is seen, `least` pixels or more, with a margin, inside the picture; all of it for nothing."""
-    height, width = mask.shape
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return (width - height) // 2, 0, (width + height) // 2, height
-    side = min((1 + 2 * MARGIN) * max(_extent(mask), least, 60.0), height)
-    x = np.clip((columns[0] + columns[-1] - side) / 2, 0, width - side)
-    y = np.clip((rows[0] + rows[-1] - side) / 2, 0, height - side)
+def _extent(points: np.ndarray) -> float:
+    return float(np.ptp(points, axis=0).max())
+
+
+def _cut(points: np.ndarray, least: float) -> tuple[int, int, int, int]:
+    """A square about points [N, 2], `least` pixels or more, with a margin, inside the picture."""
+    width, height = SIZE
+    side = min((1 + 2 * MARGIN) * max(_extent(points), least, 60.0), height)
+    middle = (points.min(0) + points.max(0)) / 2
+    x, y = np.clip(middle - side / 2, 0, (width - side, height - side))
     return int(x), int(y), int(x + side), int(y + side)
 
 
