@@ -43,16 +43,19 @@ from synth.text import TextEncoder
 MOMENTS, FPS = 8, 10.0
 SIZE = (640, 480)
 ROWS = 15  # a sheet
-MARGIN = 0.18  # of the cut's size, around the people
+MARGIN = 0.25  # of the cut's size, around the joints
+ROOMS = 3  # rooms tried for a motion before it is drawn without one
 
 
 def play(item: LibraryEntry, rooms: Sequence[str], body: BodyModel, encoder: TextEncoder, seed: int) -> Any:
     """The motion in the first of the rooms, in an order drawn, that has a place for it: (room, made) or None."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    tried = 0
     for name in rng.permutation(np.array(rooms)):
         generator = RetrievalGenerator(load_room(str(name)), body, encoder, [item])
-        if generator.lacks(item):
+        if generator.lacks(item) or tried == ROOMS:
             continue
+        tried += 1
         try:
             with one_thread():
                 sequence = np.random.SeedSequence([seed, 2])
@@ -75,26 +78,21 @@ def strip(name: str, made: Generated, body: BodyModel, seed: int, scratch: Path,
     look = draw_look(np.random.default_rng(np.random.SeedSequence([seed, 4])), motion.meta)
     show = Performance(motion, joints, made.actions, look, {}, None, 0)
     chosen = np.linspace(0, motion.frames - 1, MOMENTS).round().astype(int)
-    pictures, seen = [], []
+    where = [_in_view(plan.camera.project(joints[motion.present[:, f], f])[0]) for f in chosen]
+    least = 0.6 * max(_extent(points) for points in where)
     with quiet():
         stage = Stage(
             room, room_meshes(room), body, look, motion.betas, "day", np.random.SeedSequence([seed, 5]), plan.camera,
             RenderSettings(*SIZE, samples=4), scratch, motion.props,
         )  # fmt: skip
+        picture = Image.new("RGB", (MOMENTS * size, size))
         for frame, (vertices, _) in enumerate(BodyTruth(body, show).frames()):
-            if frame in chosen:
+            for index in np.flatnonzero(chosen == frame):
                 stage.pose(vertices)
                 stage.move(frame)
-                pictures.append(stage.colour(frame))
-                seen.append(stage.labels()[0] > 0)
-    least = 0.6 * max(_extent(mask) for mask in seen)
-    cells = [
-        Image.fromarray(picture).crop(_cut(mask, least)).resize((size, size), Image.Resampling.LANCZOS)
-        for picture, mask in zip(pictures, seen, strict=True)
-    ]
-    picture = Image.new("RGB", (MOMENTS * size, size))
-    for index, cell in enumerate(cells):
-        picture.paste(cell, (index * size, 0))
+                cut = _cut(where[index], least)
+                cell = Image.fromarray(stage.colour(frame, cut)).crop(cut)
+                picture.paste(cell.resize((size, size), Image.Resampling.LANCZOS), (int(index) * size, 0))
     return picture
 
 
@@ -108,25 +106,35 @@ def nearest_view(plans: Sequence[ClipPlan], joints: Array, present: Array, fps: 
     )
 
 
-def _extent(mask: np.ndarray) -> float:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return float(max(np.ptp(rows), np.ptp(columns))) if len(rows) else 0.0
+def _in_view(points: np.ndarray) -> np.ndarray:
+    """Pixels [N, 2] that are in the picture; its middle if none is."""
+    points = points.reshape(-1, 2)
+    inside = ((points >= 0) & (points < SIZE)).all(-1)
+    return points[inside] if inside.any() else np.array([[SIZE[0] / 2, SIZE[1] / 2]])
 
 
-def _cut(mask: np.ndarray, least: float) -> tuple[int, int, int, int]:
-    """A square about what is seen, `least` pixels or more, with a margin, inside the picture; all of it for nothing."""
-    height, width = mask.shape
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return (width - height) // 2, 0, (width + height) // 2, height
-    side = min((1 + 2 * MARGIN) * max(_extent(mask), least, 60.0), height)
-    x = np.clip((columns[0] + columns[-1] - side) / 2, 0, width - side)
-    y = np.clip((rows[0] + rows[-1] - side) / 2, 0, height - side)
+def _extent(points: np.ndarray) -> float:
+    return float(np.ptp(points, axis=0).max())
+
+
+def _cut(points: np.ndarray, least: float) -> tuple[int, int, int, int]:
+    """A square about points [N, 2], `least` pixels or more, with a margin, inside the picture."""
+    width, height = SIZE
+    side = min((1 + 2 * MARGIN) * max(_extent(points), least, 60.0), height)
+    middle = (points.min(0) + points.max(0)) / 2
+    x, y = np.clip(middle - side / 2, 0, (width - side, height - side))
     return int(x), int(y), int(x + side), int(y + side)
 
 
-def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Sequence[str], only: Sequence[str]) -> None:
-    """Sheets and their key, in an order that says nothing."""
+def make(
+    corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Sequence[str], only: Sequence[str],
+    part: tuple[int, int] = (1, 1),
+) -> None:  # fmt: skip
+    """Rows, then sheets of them and their key, in an order that says nothing.
+
+    Rows that are there stay. `part` (k, n): only every n-th row from the k-th; whoever finds all rows made makes the
+    sheets.
+    """
     body, encoder = load_body(), TextEncoder()
     out.mkdir(parents=True, exist_ok=True)
     picked = [
@@ -134,7 +142,6 @@ def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Seque
         if m.meta.interaction_class and (not only or m.meta.interaction_class in only)
     ]  # fmt: skip
     order = np.random.default_rng(np.random.SeedSequence([seed, 0])).permutation(len(picked))
-    key: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="caresynth-") as scratch:
         folder = Path(scratch) / "motions"
         names = {f"m{number:04d}": picked[index] for number, index in enumerate(order, 1)}
@@ -143,7 +150,9 @@ def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Seque
         for number, (name, (identifier, motion)) in enumerate(names.items(), 1):
             path = out / f"row_{number:03d}.png"
             line = {"row": number, "id": identifier, "class": motion.meta.interaction_class, "room": None}
-            if not path.exists() or not (out / f"row_{number:03d}.json").exists():
+            if not (out / f"row_{number:03d}.json").exists():
+                if (number - part[0]) % part[1]:
+                    continue
                 played = play(entries[name], rooms, body, encoder, seed * 1000 + number)
                 if played is None:
                     row(body, motion, "", size).save(path)
@@ -152,7 +161,10 @@ def make(corpus: Path, out: Path, count: int, seed: int, size: int, rooms: Seque
                     strip(*played, body, seed * 1000 + number, Path(scratch), size).save(path)
                 write_json(out / f"row_{number:03d}.json", line)
                 print(f"{number}/{len(order)} {identifier} in {line['room']}", flush=True)
-            key.append(read_json(out / f"row_{number:03d}.json"))
+    made = [out / f"row_{number:03d}.json" for number in range(1, len(order) + 1)]
+    if not all(path.exists() for path in made):
+        return
+    key = [read_json(path) for path in made]
     write_json(out / "key.json", key)
     for first in range(0, len(key), ROWS):
         sheet_of(out, [item["row"] for item in key[first : first + ROWS]], size).save(
@@ -199,12 +211,15 @@ def main() -> None:
     making.add_argument("--size", type=int, default=200, help="pixels a picture")
     making.add_argument("--rooms", nargs="*", default=list(BUILTIN))
     making.add_argument("--only", nargs="*", default=[], help="only these classes")
+    making.add_argument("--part", default="1/1", metavar="K/N", help="every N-th row from the K-th, for N processes")
     scoring = commands.add_parser("score")
     scoring.add_argument("folder", type=Path)
     scoring.add_argument("answers", type=Path)
     options = parser.parse_args()
     if options.command == "make":
-        make(options.corpus, options.out, options.n, options.seed, options.size, options.rooms, options.only)
+        first, _, parts = options.part.partition("/")
+        part = (int(first), int(parts))
+        make(options.corpus, options.out, options.n, options.seed, options.size, options.rooms, options.only, part)
     else:
         print(json.dumps(score(options.folder, options.answers), indent=1))
 

@@ -21,11 +21,18 @@ _FAR = 1e9  # Cycles writes 1e10 where a ray meets nothing
 _EXR_TYPES = {0: "<u4", 1: "<f2", 2: "<f4"}
 
 
-def render_colour(scene: Any, folder: Path, seed: int) -> np.ndarray:
+def render_colour(scene: Any, folder: Path, seed: int, window: tuple[int, int, int, int] | None = None) -> np.ndarray:
     """Render one frame of ``scene``: uint8 [H, W, 3], RGB as displayed.
 
-    ``folder`` is for the temporary image; ``seed`` is this frame's noise, 0 to 2^31 - 1.
+    ``folder`` is for the temporary image; ``seed`` is this frame's noise, 0 to 2^31 - 1. Of a ``window`` (left, top,
+    right, bottom pixels) only that part is rendered, the rest is black.
     """
+    scene.render.use_border = window is not None
+    if window is not None:
+        width, height = scene.render.resolution_x, scene.render.resolution_y
+        left, top, right, bottom = window
+        scene.render.border_min_x, scene.render.border_max_x = left / width, right / width
+        scene.render.border_min_y, scene.render.border_max_y = 1 - bottom / height, 1 - top / height
     if scene.render.engine == "CYCLES":
         scene.cycles.seed = seed
     path = folder / "colour.bmp"

@@ -86,9 +86,9 @@ class Stage:
         for handle in self.props:
             props.move_prop(handle, frame)
 
-    def colour(self, seed: int) -> np.ndarray:
-        """The picture, uint8 [H, W, 3]."""
-        return render_colour(self.scene, self.scratch, seed)
+    def colour(self, seed: int, window: tuple[int, int, int, int] | None = None) -> np.ndarray:
+        """The picture, uint8 [H, W, 3]; of a ``window`` (left, top, right, bottom pixels) only that part."""
+        return render_colour(self.scene, self.scratch, seed, window)
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Person ids uint8 [H, W] (0: none) and depth in metres [H, W]."""

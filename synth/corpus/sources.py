@@ -60,9 +60,17 @@ class LibrarySource:
 
     @property
     def licence(self) -> Licence:
-        found = sorted({entry.licence for entry in self._entries.values()})
-        credits = sorted({entry.credit for entry in self._entries.values()})
-        return Licence("; ".join(found), True, " ".join(credits))
+        from synth.corpus.takes import CREDITS
+
+        entries = self._entries.values()
+        names = {c.licence for c in CREDITS.values() if any(c.licence in entry.licence for entry in entries)}
+        # an entry's credit is its own sentence and those of the recordings that it is made from: each once
+        said = {entry.credit for entry in entries}
+        known = sorted({credit.credit for credit in CREDITS.values() if any(credit.credit in text for text in said)})
+        for sentence in known:
+            said = {text.replace(sentence, "").strip() for text in said}
+        own = {" ".join(text.split()) for text in said} - {""}
+        return Licence("; ".join(sorted(names)), True, " ".join([*known, *sorted(own)]))
 
     @cached_property
     def _entries(self) -> dict[str, Any]:

@@ -30,10 +30,10 @@ SHORTEST = 2.0  # seconds of a window, of sequences that have them
 _STREAM = 2  # of the seed's streams of randomness, the one that draws batches
 _PELVIS = slice(COLUMNS["joints"].start, COLUMNS["joints"].start + 2)
 
-T = TypeVar("T", bound="_Tensors")
+T = TypeVar("T", bound="Tensors")
 
 
-class _Tensors:
+class Tensors:
     """What dataclasses of tensors (and of such dataclasses) share."""
 
     def to(self: T, device: str | torch.device) -> T:
@@ -43,7 +43,7 @@ class _Tensors:
 
 
 @dataclass(frozen=True)
-class Condition(_Tensors):
+class Condition(Tensors):
     """What is known of a motion: B items, P people, T frames, L text tokens, S pieces of furniture, G groups of points.
 
     One frame for all: z up, metres, the first person starts over the origin and faces +x.
@@ -80,7 +80,7 @@ class Condition(_Tensors):
 
 
 @dataclass(frozen=True)
-class Batch(_Tensors):
+class Batch(Tensors):
     """Motions and what is known of them.
 
     Attributes:

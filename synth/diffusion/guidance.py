@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from synth.diffusion import process
-from synth.diffusion.data import Condition
+from synth.diffusion.data import Condition, Tensors
 from synth.diffusion.features import Moments, decode, joints_of
 from synth.diffusion.losses import FEET, standing
 from synth.diffusion.process import Objective, Predict
@@ -83,7 +83,7 @@ def stacked(conditions: list[Condition]) -> Condition:
 
 
 @dataclass(frozen=True)
-class Boxes:
+class Boxes(Tensors):
     """Solids of the room in the motion's frame: center [B, K, 3], yaw [B, K], half [B, K, 3] metres; there [B, K]."""
 
     center: Tensor
@@ -93,7 +93,7 @@ class Boxes:
 
 
 @dataclass(frozen=True)
-class Walls:
+class Walls(Tensors):
     """A convex floor as lines: inside is where normal . (x, y) <= offset; normal [B, W, 2], offset [B, W] metres."""
 
     normal: Tensor

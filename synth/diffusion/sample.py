@@ -1,0 +1,223 @@
+"""From a scenario (who stands where, in which room, what is said) to motion: one batch through the sampler.
+
+A scenario is in the room's world; the model works in the frame of whoever is first, to which everything is brought and
+from which the result comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synth.body import BodyModel
+from synth.corpus.rows import FEATURES, seen_from, starts, to_rows
+from synth.diffusion import scene
+from synth.diffusion.checkpoint import Model
+from synth.diffusion.data import Condition
+from synth.diffusion.features import to_interaction
+from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, physical, predictor
+from synth.diffusion.samplers import SAMPLERS, guided
+from synth.errors import BadOption
+from synth.interaction import Interaction
+from synth.room import Furniture, Room
+from synth.rotation import Array, yaw_matrix
+from synth.taxonomy import ROLES
+from synth.text import TokenEmbeddings
+
+REACH = 3.0  # metres around the people within which furniture is kept out of
+LONGEST, SHORTEST = 12.0, 2.0  # seconds that the models are trained on
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample: the sampler and its steps, and what guides it. `physics` None: nothing but the network."""
+
+    sampler: str = "dpmpp_2m"
+    count: int = 20
+    scales: Scales = field(default_factory=Scales)
+    physics: Physics | None = field(default_factory=Physics)
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise BadOption("sampler", self.sampler, f"one of {', '.join(SAMPLERS)}")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What one motion starts from, in the room's world.
+
+    Attributes:
+        start: the people in the first frame (a motion of one frame or more), their bodies and roles.
+        prompt: what is said.
+        used: furniture that they use. around: all other furniture. floor: corners of the floor [N, 2], convex.
+        held: whether the first frame is asked for as it is, or only who is where.
+        holds: touches that are asked for.
+    """
+
+    start: Interaction
+    prompt: str
+    used: tuple[Furniture, ...] = ()
+    around: tuple[Furniture, ...] = ()
+    floor: Array | None = None
+    held: bool = True
+    holds: tuple[Hold, ...] = ()
+
+    @staticmethod
+    def in_room(start: Interaction, prompt: str, room: Room, used: Sequence[Furniture] = ()) -> Scenario:
+        """With the room's furniture near the people and its walls."""
+        names = {piece.id for piece in used}
+        place = start.transl[:, 0, :2].mean(0)
+        near = [
+            piece for piece in room.furniture
+            if piece.id not in names and np.linalg.norm(np.asarray(piece.box.center)[:2] - place) < REACH
+        ]  # fmt: skip
+        return Scenario(start, prompt, tuple(used), tuple(near), np.asarray(room.floor, float))
+
+
+def sample(
+    model: Model, scenarios: Sequence[Scenario], texts: TokenEmbeddings, seconds: float, body: BodyModel,
+    seed: np.random.SeedSequence, sampling: Sampling | None = None,
+) -> list[Interaction]:  # fmt: skip
+    """A motion for each scenario, at the model's frame rate, in the room's world.
+
+    Args:
+        scenarios: all with the same number of people.
+        texts: the prompts' token embeddings, a row each.
+        seconds: of the result, 2 to 12.
+
+    Raises:
+        BadOption: seconds are out of range, or numbers of people differ.
+    """
+    sampling = sampling or Sampling()
+    if not SHORTEST <= seconds <= LONGEST:
+        raise BadOption("seconds", seconds, f"{SHORTEST:g} to {LONGEST:g}")
+    if len({item.start.people for item in scenarios}) != 1:
+        raise BadOption("scenarios", sorted({item.start.people for item in scenarios}), "one number of people")
+    device = model.moments.mean.device
+    frames = round(seconds * model.fps)
+    patch = model.config.model.patch
+    padded = -(-frames // patch) * patch
+    framed = [_framed(item, body) for item in scenarios]
+    condition = _condition(model, scenarios, framed, texts, frames, padded).to(device)
+    generator = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0]) >> 1)
+    noise = torch.randn(len(scenarios), scenarios[0].start.people, padded, FEATURES, generator=generator).to(device)
+    schedule = model.config.process.tables()
+    objective = model.config.process.objective
+    predict = predictor(model.denoiser, schedule, objective, condition, sampling.scales)  # type: ignore[arg-type]
+    if sampling.physics is not None:
+        boxes, resting, walls = _obstacles(scenarios, framed)
+        guide = physical(
+            condition, model.moments, model.fps, schedule.steps, sampling.physics, boxes.to(device),
+            None if walls is None else walls.to(device), scenarios[0].holds if len(scenarios) == 1 else (),
+            resting.to(device),
+        )  # fmt: skip
+        predict = guided(predict, guide)
+    x = SAMPLERS[sampling.sampler](predict, noise, schedule, sampling.count, generator=generator)
+    made = []
+    for one, item, at in zip(x.cpu(), scenarios, framed, strict=True):
+        motion = to_interaction(one[:, :frames], model.moments, item.start.betas, model.fps, item.start.meta)
+        made.append(_in_world(motion, at, body))
+    return made
+
+
+@dataclass(frozen=True)
+class _Framed:
+    """The frame of the first person: yaw and place [2] in the world; the start's rows [P, 224] and bodies there."""
+
+    yaw: float
+    place: Array
+    rows: Array
+    bodies: Array
+
+    def inside(self, furniture: Sequence[Furniture]) -> tuple[Furniture, ...]:
+        """Furniture of the world, brought into the frame."""
+        turn = yaw_matrix(-self.yaw)
+        return scene.placed(furniture, -self.yaw, -turn @ np.array([*self.place, 0.0]))
+
+
+def _framed(item: Scenario, body: BodyModel) -> _Framed:
+    rows, bodies = to_rows(item.start, body)
+    place, yaw = starts(rows[None])
+    moved = seen_from(rows, place[0], yaw[0])
+    return _Framed(float(yaw[0]), np.asarray(place[0], float), moved[:, 0], bodies)
+
+
+def _condition(
+    model: Model, scenarios: Sequence[Scenario], framed: Sequence[_Framed], texts: TokenEmbeddings, frames: int,
+    padded: int,
+) -> Condition:  # fmt: skip
+    size, people = len(scenarios), scenarios[0].start.people
+    rows, bodies = (torch.from_numpy(np.stack([getattr(at, name) for at in framed])) for name in ("rows", "bodies"))
+    scenes = [scene.scene_of(at.inside(item.used)) for item, at in zip(scenarios, framed, strict=True)]
+    tokens = [scene.padded(one) for one in scenes]
+    heights = np.stack([scene.heights(one.solids) for one in scenes])
+    alive = torch.zeros(size, padded, dtype=torch.bool)
+    alive[:, :frames] = True
+    everybody = torch.ones(size, people, dtype=torch.bool)
+    held = torch.tensor([item.held for item in scenarios])[:, None] & everybody
+    start = model.moments.to("cpu").normalise(rows[..., :FEATURES].float())
+    return Condition(
+        text=torch.from_numpy(texts.values), text_mask=torch.from_numpy(texts.mask),
+        roles=torch.tensor([[ROLES.index(role) for role in item.start.meta.roles] for item in scenarios]),
+        betas=bodies[..., :10].float(), rest=bodies[..., 10:].float().reshape(size, people, 24, 3),
+        present=everybody, frames=alive,
+        furniture=torch.from_numpy(np.stack([token for token, _ in tokens])),
+        furniture_mask=torch.from_numpy(np.stack([mask for _, mask in tokens])),
+        heights=torch.from_numpy(heights.astype(np.float32)),
+        start=start * held[..., None], start_mask=held,
+        target=torch.zeros(size, people, 2), target_mask=torch.zeros(size, people, dtype=torch.bool),
+        together=torch.ones(size, dtype=torch.bool), points=torch.zeros(size, 0, scene.GROUP, 3),
+    )  # fmt: skip
+
+
+def _obstacles(scenarios: Sequence[Scenario], framed: Sequence[_Framed]) -> tuple[Boxes, Tensor, Walls | None]:
+    """Solids, which of them people rest on (bool [B, K]), and walls, in each scenario's frame."""
+    solids, owners = [], []
+    for item, at in zip(scenarios, framed, strict=True):
+        boxes = [(box, True) for piece in at.inside(item.used) for box in piece.world_solids()]
+        boxes += [(box, False) for piece in at.inside(item.around) for box in piece.world_solids()]
+        solids.append([(*np.asarray(box.center), *np.asarray(box.size) / 2, box.yaw) for box, _ in boxes])
+        owners.append([rests for _, rests in boxes])
+    most = max(1, *(len(some) for some in solids))
+    table = np.zeros((len(scenarios), most, 7), np.float32)
+    there, resting = np.zeros((2, len(scenarios), most), bool)
+    for row, (some, rests) in enumerate(zip(solids, owners, strict=True)):
+        if some:
+            table[row, : len(some)], there[row, : len(some)], resting[row, : len(some)] = some, True, rests
+    values = torch.from_numpy(table)
+    found = Boxes(values[..., :3], values[..., 6], values[..., 3:6], torch.from_numpy(there))
+    floors = [item.floor for item in scenarios]
+    if any(floor is None for floor in floors) or len({len(floor) for floor in floors if floor is not None}) != 1:
+        return found, torch.from_numpy(resting), None
+    lines = [_lines(floor, at) for floor, at in zip(floors, framed, strict=True) if floor is not None]
+    if any(line is None for line in lines):
+        return found, torch.from_numpy(resting), None
+    normal, offset = (np.stack([line[part] for line in lines if line is not None]) for part in (0, 1))
+    walls = Walls(torch.from_numpy(normal.astype(np.float32)), torch.from_numpy(offset.astype(np.float32)))
+    return found, torch.from_numpy(resting), walls
+
+
+def _lines(floor: Array, at: _Framed) -> tuple[Array, Array] | None:
+    """Outward normals [W, 2] and offsets [W] of a convex floor's edges in the frame; None if it is not convex."""
+    corners = (np.asarray(floor, float) - at.place) @ yaw_matrix(-at.yaw)[:2, :2].T
+    edges = np.roll(corners, -1, 0) - corners
+    turns = edges[:, 0] * np.roll(edges, -1, 0)[:, 1] - edges[:, 1] * np.roll(edges, -1, 0)[:, 0]
+    if not ((turns > -1e-9).all() or (turns < 1e-9).all()):
+        return None
+    outward = np.stack([edges[:, 1], -edges[:, 0]], -1) * (1 if turns.sum() > 0 else -1)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    return outward, (outward * corners).sum(1)
+
+
+def _in_world(motion: Interaction, at: _Framed, body: BodyModel) -> Interaction:
+    rest = np.asarray(body.rest_joints(motion.betas), float)[:, 0]
+    return motion.transform(yaw_matrix(at.yaw), np.array([*at.place, 0.0]), rest)
+
+
+def without_labels(motion: Interaction) -> Interaction:
+    """A motion as a start: its labels speak of what comes after, and do not belong to what is made from it."""
+    return replace(motion, meta=replace(motion.meta, actions=(), contacts=(), core=None, quality={}, source={}))
