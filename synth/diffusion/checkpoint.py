@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from synth.diffusion.config import TrainConfig, checked
 from synth.diffusion.denoiser import Denoiser
@@ -19,6 +20,7 @@ from synth.files import atomic_path
 from synth.settings import settings_from
 
 VERSION = 1
+HEADER = "caresynth"
 _MOMENTS = "moments."
 
 
@@ -42,12 +44,9 @@ class Model:
 
 def save_model(model: Model, path: Path, half: bool = True) -> None:
     """Write a model; `half` keeps the weights as float16, which halves the file and changes nothing that is seen."""
-    kind = torch.float16 if half else torch.float32
-    tensors = {name: value.detach().cpu().to(kind).contiguous() for name, value in model.denoiser.state_dict().items()}
-    tensors |= {_MOMENTS + name: value.cpu().contiguous() for name, value in model.moments.tensors().items()}
-    about = {"version": VERSION, "config": model.config.to_json(), "fps": model.fps, "facts": model.facts}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"caresynth": json.dumps(about, sort_keys=True, allow_nan=False)})
+    tensors = weights_of(model.denoiser, half) | moments_tensors(model.moments)
+    about = {"config": model.config.to_json(), "fps": model.fps, "facts": model.facts}
+    write_weights(path, tensors, about, HEADER)
 
 
 def load_model(path: Path, device: str | torch.device = "cpu") -> Model:
@@ -56,34 +55,66 @@ def load_model(path: Path, device: str | torch.device = "cpu") -> Model:
     Raises:
         BadFile: it is damaged, is something else, or is of another version; says which entry.
     """
+    tensors, about = read_weights(path, HEADER, "a model that `synth train` wrote")
+    config = checked(settings_from(TrainConfig, about.get("config"), path, "config."), path)
+    known, fps, facts = pop_known(tensors, about, path)
+    denoiser = Denoiser(config.model)
+    fill(denoiser, tensors, path)
+    return Model(denoiser.to(device).eval(), config, known.to(device), fps, facts)
+
+
+def weights_of(net: nn.Module, half: bool) -> dict[str, Tensor]:
+    """A network's weights for a file, as float16 or float32."""
+    kind = torch.float16 if half else torch.float32
+    return {name: value.detach().cpu().to(kind).contiguous() for name, value in net.state_dict().items()}
+
+
+def moments_tensors(moments: Moments) -> dict[str, Tensor]:
+    """Moments for the same file."""
+    return {_MOMENTS + name: value.cpu().contiguous() for name, value in moments.tensors().items()}
+
+
+def write_weights(path: Path, tensors: dict[str, Tensor], about: dict[str, Any], header: str) -> None:
+    """Write tensors, and what they are as JSON under the header's key `header`."""
+    text = json.dumps({"version": VERSION} | about, sort_keys=True, allow_nan=False)
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {header: text})
+
+
+def read_weights(path: Path, header: str, what: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_weights` wrote. Raises BadFile: damaged, not `what`, or of another version."""
     try:
         with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get("caresynth")
+            text = (file.metadata() or {}).get(header)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise BadFile(path, "file", str(error), "a model in a safetensors file") from None
     try:
-        about = json.loads(header or "")
-    except ValueError:
-        raise BadFile(path, "caresynth", header, "a model that `synth train` wrote") from None
+        about = json.loads(text or "")
+    except (ValueError, RecursionError):
+        raise BadFile(path, header, text, what) from None
     if not isinstance(about, dict) or about.get("version") != VERSION:
         found = about.get("version") if isinstance(about, dict) else about
         raise BadFile(path, "version", found, str(VERSION))
-    plain = json.loads(json.dumps(about.get("config")))
-    config = checked(settings_from(TrainConfig, plain, path, "config."), path)
+    return tensors, about
+
+
+def pop_known(tensors: dict[str, Tensor], about: dict[str, Any], path: Path) -> tuple[Moments, float, dict[str, Any]]:
+    """The moments, taken out of the tensors, the frame rate and the facts. Raises BadFile."""
     moments = {name.removeprefix(_MOMENTS): tensors.pop(name) for name in list(tensors) if name.startswith(_MOMENTS)}
-    denoiser = Denoiser(config.model)
-    wanted = denoiser.state_dict()
+    try:
+        return Moments.of_tensors(moments), float(about["fps"]), dict(about["facts"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadFile(path, "moments, fps, facts", str(error), "what the training writes") from None
+
+
+def fill(net: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Give a network its weights. Raises BadFile: names the first that is missing, unknown or of another shape."""
+    wanted = net.state_dict()
     for name in sorted(wanted.keys() | tensors.keys()):
         found, expected = (
             str(tuple(some[name].shape)) if name in some else "nothing" for some in (tensors, wanted)
         )  # fmt: skip
         if found != expected:
             raise BadFile(path, name, found, expected)
-    denoiser.load_state_dict({name: value.float() for name, value in tensors.items()})
-    try:
-        known = Moments.of_tensors(moments)
-        fps, facts = float(about["fps"]), dict(about["facts"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadFile(path, "moments, fps, facts", str(error), "what `synth train` writes") from None
-    return Model(denoiser.to(device).eval(), config, known.to(device), fps, facts)
+    net.load_state_dict({name: value.float() for name, value in tensors.items()})

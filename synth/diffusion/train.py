@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from synth import __version__
 from synth.corpus.shards import Corpus
@@ -27,10 +27,10 @@ from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments
 from synth.diffusion.losses import losses
 from synth.diffusion.schedule import Schedule
-from synth.errors import BadFile, BadOption, CareSynthError, Missing
-from synth.files import atomic_path, read_json, write_json
+from synth.diffusion.state import begin, follow, optimiser_of, rate_at, resume, save_state
+from synth.errors import CareSynthError, Missing
 
-MODEL, STATE, SETTINGS, LOGS = "model.safetensors", "state.pt", "config.json", "logs"
+MODEL, LOGS = "model.safetensors", "logs"
 Report = Callable[[int, int, dict[str, float], float], None]  # update, of how many, losses, seconds left
 
 
@@ -53,14 +53,14 @@ def train(
     corpus = Corpus.open(corpus_folder)
     worker = accelerate.Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
     if worker.is_main_process:
-        _begin(out, config, corpus)
+        begin(out, config.to_json(), corpus)
     worker.wait_for_everyone()
     moments = Moments.of(corpus)
     torch.manual_seed(config.seed)
     net = Denoiser(config.model)
-    optimiser = torch.optim.AdamW(_grouped(net, config.weight_decay), lr=config.rate, betas=(0.9, 0.99))
+    optimiser: Any = optimiser_of(net, config.rate, config.weight_decay)
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
-    first = _resume(out, net, mean, optimiser)
+    first = resume(out, net, mean, optimiser)
     readers = [
         Batches(corpus, "train", config.batch, config.frames, people, config.seed, config.balance)
         for people in ((1, 2) if 0 < config.pairs < 1 else (2,) if config.pairs else (1,))
@@ -84,7 +84,7 @@ def train(
 
     def save(update: int) -> None:
         if worker.is_main_process:
-            _save(out, worker.unwrap_model(net), mean, optimiser, update)
+            save_state(out, worker.unwrap_model(net), mean, optimiser, update)
             save_model(model(update), out / MODEL)
 
     since = time.monotonic()
@@ -105,7 +105,7 @@ def train(
                 worker.clip_grad_norm_(wrapped.parameters(), config.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-            _follow(mean, net, min(config.ema, (1 + update) / (10 + update)))
+            follow(mean, net, update, config.ema)
             if (update + 1) % config.log_every == 0 or update + 1 == config.updates:
                 numbers = {name: float(value) for name, value in total.items()}
                 if not math.isfinite(numbers["loss"]):
@@ -147,15 +147,6 @@ def loss_of(
     return losses(predicted, x, t, schedule.steps, batch.condition, moments, fps, config.weights, weight)
 
 
-def rate_at(config: TrainConfig, update: int) -> float:
-    """The learning rate of an update: up linearly, down by half a cosine."""
-    if update < config.warmup:
-        return config.rate * (update + 1) / config.warmup
-    share = (update - config.warmup) / max(1, config.updates - config.warmup)
-    low = config.last_rate
-    return config.rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
-
-
 def _batch(config: TrainConfig, readers: list[Batches], number: int) -> tuple[Batch, torch.Generator]:
     """Batch `number`, with what training leaves out of its conditions, and the noise's generator."""
     rng = np.random.default_rng([config.seed, 1, number])
@@ -166,67 +157,6 @@ def _batch(config: TrainConfig, readers: list[Batches], number: int) -> tuple[Ba
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
     torch.manual_seed(int(rng.integers(1 << 62)))  # the network's dropout
     return replace(batch, condition=condition), generator
-
-
-def _grouped(net: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; vectors, which shift and scale, do not."""
-    matrices = [value for value in net.parameters() if value.ndim > 1]
-    vectors = [value for value in net.parameters() if value.ndim <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-@torch.no_grad()
-def _follow(mean: dict[str, Tensor], net: nn.Module, decay: float) -> None:
-    now = net.state_dict()
-    torch._foreach_lerp_(list(mean.values()), [now[name] for name in mean], 1 - decay)
-
-
-def _save(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any, update: int) -> None:
-    state = {
-        "update": update, "net": net.state_dict(), "mean": mean,
-        "optimiser": getattr(optimiser, "optimizer", optimiser).state_dict(),
-    }  # fmt: skip
-    with atomic_path(out / STATE) as temporary:
-        torch.save(state, temporary)
-
-
-def _resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any) -> int:
-    """Fill what is trained from the saved state; the updates already made."""
-    path = out / STATE
-    if not path.exists():
-        return 0
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
-        for name, value in state["mean"].items():
-            mean[name].copy_(value)
-        return int(state["update"])
-    except Exception as error:  # torch raises whatever its parts raise
-        reason = " ".join(str(error).split())[:120]
-        raise BadFile(path, "file", reason, "a state that this training saved; remove it to start again") from None
-
-
-def _begin(out: Path, config: TrainConfig, corpus: Corpus) -> None:
-    """Make the folder this training's, or find that it is."""
-    settings = {"train": config.to_json(), "corpus": dict(corpus.info["sha256"])}
-    path = out / SETTINGS
-    if path.exists():
-        if _deciding(read_json(path)) != _deciding(settings):
-            raise BadOption("--out", str(out), "a new folder, or one with the same settings and corpus")
-        return
-    if out.exists() and any(out.iterdir()):
-        raise BadOption("--out", str(out), "a new or empty folder, or one of a training")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(path, settings)
-
-
-def _deciding(settings: Any) -> Any:
-    """Settings without those that change nothing about the curve."""
-    if not isinstance(settings, dict) or not isinstance(settings.get("train"), dict):
-        return settings
-    kept = {name: value for name, value in settings["train"].items() if name not in ("log_every", "save_every")}
-    return {**settings, "train": kept}
 
 
 def _accelerate() -> Any:
