@@ -271,3 +271,19 @@ def test_what_is_worked_out_once_changes_nothing(batch: Batch) -> None:
             wanted = predictor(afresh, *arguments)(noisy(batch), t)
             torch.testing.assert_close(predictor(made, *arguments)(noisy(batch), t), wanted, atol=1e-5, rtol=0)
     assert (wanted - predictor(afresh, *arguments[:3], Scales(1.0))(noisy(batch), 999)).abs().max() > 1e-3
+
+
+def test_weights_act_between_their_steps_at_the_cost_of_one_branch_beyond(batch: Batch) -> None:
+    """Without weights all is as it was learned: beyond the interval nothing but the condition itself is asked."""
+    calls: list[int] = []
+
+    def counted(x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        calls.append(len(x))
+        return x * (1 + condition.text_mask.any(1)[:, None, None, None])
+
+    said = replace(batch.condition, text_mask=torch.ones(3, 1, dtype=torch.bool))
+    predict = predictor(counted, cosine(1000), "x0", said, Scales(text=3.0, first=0.8, last=0.1))
+    x = noisy(batch) * batch.condition.present[:, :, None, None]
+    for t, factor, size in ((900, 2.0, 3), (500, 2.0 + 2.0 * (2.0 - 1.0), 6), (50, 2.0, 3)):
+        torch.testing.assert_close(predict(x, t), factor * x)
+        assert calls.pop() == size

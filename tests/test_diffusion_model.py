@@ -24,6 +24,7 @@ from synth.diffusion.denoiser import Denoiser, DenoiserConfig
 from synth.diffusion.features import Moments, decode, joints_of
 from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, energies, physical, predictor, stacked
 from synth.diffusion.schedule import cosine
+from synth.diffusion.state import STATE
 from synth.errors import BadFile, BadOption
 
 SMALL = DenoiserConfig(width=32, layers=2, heads=2, patch=4, dropout=0.0)
@@ -227,7 +228,7 @@ def test_a_folder_of_another_training_is_refused(corpus: Corpus, tmp_path: Path)
     curve(corpus, tmp_path / "run", config)
     with pytest.raises(BadOption, match="same settings"):
         curve(corpus, tmp_path / "run", replace(config, rate=1e-3))
-    (tmp_path / "run" / training.STATE).write_bytes(b"no state")
+    (tmp_path / "run" / STATE).write_bytes(b"no state")
     with pytest.raises(BadFile, match="state"):
         curve(corpus, tmp_path / "run", config)
     (tmp_path / "foreign").mkdir()

@@ -21,9 +21,11 @@ from synth.files import atomic_path
 from synth.settings import settings_from
 
 VERSION = 1
+HEADER = "caresynth"
 GENERATOR = "denoiser"  # the kind of a file; those of the first release do not say it
 _MOMENTS = "moments."
 Config = TypeVar("Config", bound=Updates)
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -45,36 +47,29 @@ class Model:
 
 
 def save_model(model: Model, path: Path, half: bool = True) -> None:
-    """Write a generator; see `write`."""
-    write(path, GENERATOR, model.denoiser, model.config, model.moments, model.fps, model.facts, half)
+    """Write a generator; see `write_trained`."""
+    write_trained(path, GENERATOR, model.denoiser, model.config, model.moments, model.fps, model.facts, half)
 
 
 def load_model(path: Path, device: str | torch.device = "cpu") -> Model:
-    """Read a generator. Raises BadFile; see `read`."""
-    parts = read(path, GENERATOR, TrainConfig, lambda config: Denoiser(checked(config, path).model), device)
+    """Read a generator. Raises BadFile; see `read_trained`."""
+    parts = read_trained(path, GENERATOR, TrainConfig, lambda config: Denoiser(checked(config, path).model), device)
     return Model(*parts)
 
 
-def write(
+def write_trained(
     path: Path, kind: str, net: nn.Module, config: Updates, moments: Moments, fps: float, facts: dict[str, Any],
     half: bool = True,
 ) -> None:  # fmt: skip
     """Write a network; `half` keeps the weights as float16, which halves the file and changes nothing that is seen."""
-    to = torch.float16 if half else torch.float32
-    tensors = {name: value.detach().cpu().to(to).contiguous() for name, value in net.state_dict().items()}
-    tensors |= {_MOMENTS + name: value.cpu().contiguous() for name, value in moments.tensors().items()}
-    about = {"version": VERSION, "kind": kind, "config": asdict(config), "fps": fps, "facts": facts}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"caresynth": json.dumps(about, sort_keys=True, allow_nan=False)})
+    about = {"kind": kind, "config": asdict(config), "fps": fps, "facts": facts}
+    write_weights(path, weights_of(net, half) | moments_tensors(moments), about, HEADER)
 
 
-N = TypeVar("N", bound=nn.Module)
-
-
-def read(
+def read_trained(
     path: Path, kind: str, config_of: type[Config], build: Callable[[Config], N], device: str | torch.device = "cpu"
 ) -> tuple[N, Config, Moments, float, dict[str, Any]]:
-    """Read a network that `write` wrote, in evaluation mode, its settings, moments, rate of frames and facts.
+    """What `write_trained` wrote: a network in evaluation mode, its settings, moments, rate of frames and facts.
 
     Args:
         kind: what the file must hold. build: the network of a configuration, whatever its weights.
@@ -82,12 +77,63 @@ def read(
     Raises:
         BadFile: it is damaged, is something else, or is of another version; says which entry.
     """
-    about, tensors = _opened(path)
+    tensors, about = read_weights(path, HEADER, "a model that `synth train` wrote")
     if about.get("kind", GENERATOR) != kind:
         raise BadFile(path, "kind", about["kind"], kind)
     config = settings_from(config_of, about.get("config"), path, "config.")
-    moments = {name.removeprefix(_MOMENTS): tensors.pop(name) for name in list(tensors) if name.startswith(_MOMENTS)}
+    known, fps, facts = pop_known(tensors, about, path)
     net = build(config)
+    fill(net, tensors, path)
+    return net.to(device).eval(), config, known.to(device), fps, facts
+
+
+def weights_of(net: nn.Module, half: bool) -> dict[str, Tensor]:
+    """A network's weights for a file, as float16 or float32."""
+    kind = torch.float16 if half else torch.float32
+    return {name: value.detach().cpu().to(kind).contiguous() for name, value in net.state_dict().items()}
+
+
+def moments_tensors(moments: Moments) -> dict[str, Tensor]:
+    """Moments for the same file."""
+    return {_MOMENTS + name: value.cpu().contiguous() for name, value in moments.tensors().items()}
+
+
+def write_weights(path: Path, tensors: dict[str, Tensor], about: dict[str, Any], header: str) -> None:
+    """Write tensors, and what they are as JSON under the header's key `header`."""
+    text = json.dumps({"version": VERSION} | about, sort_keys=True, allow_nan=False)
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {header: text})
+
+
+def read_weights(path: Path, header: str, what: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_weights` wrote. Raises BadFile: damaged, not `what`, or of another version."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(header)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadFile(path, "file", str(error), "a model in a safetensors file") from None
+    try:
+        about = json.loads(text or "")
+    except (ValueError, RecursionError):
+        raise BadFile(path, header, text, what) from None
+    if not isinstance(about, dict) or about.get("version") != VERSION:
+        found = about.get("version") if isinstance(about, dict) else about
+        raise BadFile(path, "version", found, str(VERSION))
+    return tensors, about
+
+
+def pop_known(tensors: dict[str, Tensor], about: dict[str, Any], path: Path) -> tuple[Moments, float, dict[str, Any]]:
+    """The moments, taken out of the tensors, the frame rate and the facts. Raises BadFile."""
+    moments = {name.removeprefix(_MOMENTS): tensors.pop(name) for name in list(tensors) if name.startswith(_MOMENTS)}
+    try:
+        return Moments.of_tensors(moments), float(about["fps"]), dict(about["facts"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadFile(path, "moments, fps, facts", str(error), "what the training writes") from None
+
+
+def fill(net: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Give a network its weights. Raises BadFile: names the first that is missing, unknown or of another shape."""
     wanted = net.state_dict()
     for name in sorted(wanted.keys() | tensors.keys()):
         found, expected = (
@@ -96,26 +142,3 @@ def read(
         if found != expected:
             raise BadFile(path, name, found, expected)
     net.load_state_dict({name: value.float() for name, value in tensors.items()})
-    try:
-        known = Moments.of_tensors(moments)
-        fps, facts = float(about["fps"]), dict(about["facts"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadFile(path, "moments, fps, facts", str(error), "what `synth train` writes") from None
-    return net.to(device).eval(), config, known.to(device), fps, facts
-
-
-def _opened(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What the header says, and the tensors."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get("caresynth")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
-    except (SafetensorError, OSError, ValueError) as error:
-        raise BadFile(path, "file", str(error), "a model in a safetensors file") from None
-    try:
-        about = json.loads(header or "")
-    except ValueError:
-        raise BadFile(path, "caresynth", header, "a model that `synth train` wrote") from None
-    if not isinstance(about, dict) or about.get("version") != VERSION:
-        raise BadFile(path, "version", about.get("version") if isinstance(about, dict) else about, str(VERSION))
-    return about, tensors

@@ -103,13 +103,13 @@ class TrainedClassifier:
 
 
 def save_classifier(model: TrainedClassifier, path: Path, half: bool = True) -> None:
-    """Write a classifier; see `checkpoint.write`."""
-    checkpoint.write(path, KIND, model.classifier, model.config, model.moments, model.fps, model.facts, half)
+    """Write a classifier; see `checkpoint.write_trained`."""
+    checkpoint.write_trained(path, KIND, model.classifier, model.config, model.moments, model.fps, model.facts, half)
 
 
 def load_classifier(path: Path, device: str | torch.device = "cpu") -> TrainedClassifier:
-    """Read a classifier. Raises BadFile; see `checkpoint.read`."""
-    parts = checkpoint.read(path, KIND, ClassifierConfig, lambda c: Classifier(checked(c, path).model), device)
+    """Read a classifier. Raises BadFile; see `checkpoint.read_trained`."""
+    parts = checkpoint.read_trained(path, KIND, ClassifierConfig, lambda c: Classifier(checked(c, path).model), device)
     return TrainedClassifier(*parts)
 
 

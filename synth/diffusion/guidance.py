@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from synth.diffusion import process
 from synth.diffusion.data import Condition, Tensors
+from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments, decode, joints_of
 from synth.diffusion.losses import FEET, standing
 from synth.diffusion.process import Objective, Predict
@@ -25,11 +26,18 @@ from synth.diffusion.schedule import Schedule
 
 @dataclass(frozen=True)
 class Scales:
-    """How much each condition weighs: 1 as it was learned (its branch is then left out), more exaggerates it."""
+    """How much each condition weighs: 1 as it was learned (its branch is then left out), more exaggerates it.
+
+    Attributes:
+        first, last: shares of the steps between which the weights act; beyond, all is as it was learned, at the cost of
+            one branch (Kynkaanniemi et al. 2024: guidance does harm where there is most noise, nothing at the end).
+    """
 
     text: float = 2.5
     scene: float = 1.0
     partner: float = 1.0
+    first: float = 1.0
+    last: float = 0.0
 
 
 def predictor(
@@ -48,22 +56,33 @@ def predictor(
     used = [(getattr(scales, name) - 1, drop) for name, drop in without.items() if getattr(scales, name) != 1]
     everything = stacked([condition, *(drop(condition) for _, drop in used)])
     there = condition.present[:, :, None, None]
-    # a Denoiser works out once what no step changes; any other function of x, t and condition will do as well
-    with torch.no_grad():
-        told = {"told": net.told(everything, dtype)} if hasattr(net, "told") else {}
+    ask_all, ask_one = (asked(net, some, dtype) for some in (everything, condition))
 
     def predict(x: Tensor, t: int) -> Tensor:
-        count = 1 + len(used)
+        weighed = bool(used) and scales.last * schedule.steps <= t <= scales.first * schedule.steps
+        ask, count = (ask_all, 1 + len(used)) if weighed else (ask_one, 1)
         many = x.repeat(count, 1, 1, 1) * there.repeat(count, 1, 1, 1)
         steps = torch.full((len(many),), t, device=x.device)
-        output = net(many.to(dtype), steps, everything, **told).to(x.dtype)
+        output = ask(many.to(dtype), steps).to(x.dtype)
         found = process.to_x0(schedule, output, many, t, objective).chunk(count)
-        full = found[0]
-        return full + sum(
-            (weight * (full - other) for (weight, _), other in zip(used, found[1:], strict=True)), 0 * full
-        )
+        x0 = full = found[0]
+        for (weight, _), other in zip(used, found[1:], strict=False):
+            x0 = x0 + weight * (full - other)
+        return x0
 
     return predict
+
+
+def asked(
+    net: Callable[[Tensor, Tensor, Condition], Tensor], condition: Condition, dtype: torch.dtype
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A network as a function of x and t: a `Denoiser` (compiled or not) works out once what no step changes."""
+    plain = getattr(net, "_orig_mod", net)  # of what torch.compile made
+    if not isinstance(plain, Denoiser):
+        return lambda x, t: net(x, t, condition)
+    with torch.no_grad():
+        told = plain.told(condition, dtype)
+    return lambda x, t: net(x, t, condition, told)  # type: ignore[call-arg]
 
 
 def without_scene(condition: Condition) -> Condition:

@@ -22,13 +22,14 @@ from torch import Tensor, nn
 
 from synth import __version__
 from synth.corpus.shards import Corpus
+from synth.diffusion import state
 from synth.diffusion.config import Updates
 from synth.diffusion.data import Batch, Batches
+from synth.diffusion.state import rate_at
 from synth.diffusion.text import TokenTable
-from synth.errors import BadFile, BadOption, CareSynthError, Missing
-from synth.files import atomic_path, read_json, write_json
+from synth.errors import CareSynthError, Missing
 
-MODEL, STATE, SETTINGS, LOGS = "model.safetensors", "state.pt", "config.json", "logs"
+MODEL, LOGS = "model.safetensors", "logs"
 Report = Callable[[int, int, dict[str, float], float], None]  # update, of how many, losses, seconds left
 Weights = dict[str, Tensor]
 
@@ -41,7 +42,7 @@ def begin(out: Path, config: Updates, corpus: Corpus, device: str = "auto") -> A
     """
     worker = _accelerate().Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
     if worker.is_main_process:
-        _claim(out, config, corpus)
+        state.begin(out, asdict(config), corpus, asdict(type(config)()))
     worker.wait_for_everyone()
     return worker
 
@@ -64,9 +65,9 @@ def run(
     Raises:
         BadFile: the state is damaged. KeyboardInterrupt: it was asked to stop. CareSynthError: the loss is no number.
     """
-    optimiser = torch.optim.AdamW(_grouped(net, config.weight_decay), lr=config.rate, betas=(0.9, 0.99))
+    optimiser: Any = state.optimiser_of(net, config.rate, config.weight_decay)
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
-    first = _resume(out, net, mean, optimiser)
+    first = state.resume(out, net, mean, optimiser)
     wrapped, optimiser = worker.prepare(net, optimiser)
     if config.compile:
         wrapped = torch.compile(wrapped)
@@ -75,7 +76,7 @@ def run(
 
     def save(update: int) -> None:
         if worker.is_main_process:
-            _save(out, worker.unwrap_model(net), mean, optimiser, update)
+            state.save_state(out, worker.unwrap_model(net), mean, optimiser, update)
             keep(mean, update)
 
     since = time.monotonic()
@@ -95,7 +96,7 @@ def run(
                 worker.clip_grad_norm_(wrapped.parameters(), config.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-            _follow(mean, net, min(config.ema, (1 + update) / (10 + update)))
+            state.follow(mean, net, update, config.ema)
             if (update + 1) % config.log_every == 0 or update + 1 == config.updates:
                 numbers = {name: float(value) for name, value in total.items()}
                 if not math.isfinite(numbers["loss"]):
@@ -146,77 +147,6 @@ def facts_of(worker: Any, corpus: Corpus) -> dict[str, Any]:
         "corpus": corpus.info["name"], "sequences": len(corpus.entries), "caresynth": __version__,
         "torch": torch.__version__, "device": str(worker.device.type), "processes": worker.num_processes,
     }  # fmt: skip
-
-
-def rate_at(config: Updates, update: int) -> float:
-    """The learning rate of an update: up linearly, down by half a cosine."""
-    if update < config.warmup:
-        return config.rate * (update + 1) / config.warmup
-    share = (update - config.warmup) / max(1, config.updates - config.warmup)
-    low = config.last_rate
-    return config.rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
-
-
-def _grouped(net: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; vectors, which shift and scale, do not."""
-    matrices = [value for value in net.parameters() if value.ndim > 1]
-    vectors = [value for value in net.parameters() if value.ndim <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-@torch.no_grad()
-def _follow(mean: dict[str, Tensor], net: nn.Module, decay: float) -> None:
-    now = net.state_dict()
-    torch._foreach_lerp_(list(mean.values()), [now[name] for name in mean], 1 - decay)
-
-
-def _save(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any, update: int) -> None:
-    state = {
-        "update": update, "net": net.state_dict(), "mean": mean,
-        "optimiser": getattr(optimiser, "optimizer", optimiser).state_dict(),
-    }  # fmt: skip
-    with atomic_path(out / STATE) as temporary:
-        torch.save(state, temporary)
-
-
-def _resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any) -> int:
-    """Fill what is trained from the saved state; the updates already made."""
-    path = out / STATE
-    if not path.exists():
-        return 0
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
-        for name, value in state["mean"].items():
-            mean[name].copy_(value)
-        return int(state["update"])
-    except Exception as error:  # torch raises whatever its parts raise
-        reason = " ".join(str(error).split())[:120]
-        raise BadFile(path, "file", reason, "a state that this training saved; remove it to start again") from None
-
-
-def _claim(out: Path, config: Updates, corpus: Corpus) -> None:
-    """Make the folder this training's, or find that it is."""
-    settings = {"train": asdict(config), "corpus": dict(corpus.info["sha256"])}
-    path = out / SETTINGS
-    if path.exists():
-        if _deciding(read_json(path), config) != _deciding(settings, config):
-            raise BadOption("--out", str(out), "a new folder, or one with the same settings and corpus")
-        return
-    if out.exists() and any(out.iterdir()):
-        raise BadOption("--out", str(out), "a new or empty folder, or one of a training")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(path, settings)
-
-
-def _deciding(settings: Any, config: Updates) -> Any:
-    """Settings without those that change nothing about the curve; what an older release did not write is default."""
-    if not isinstance(settings, dict) or not isinstance(settings.get("train"), dict):
-        return settings
-    train = {**asdict(type(config)()), **settings["train"]}
-    kept = {name: value for name, value in train.items() if name not in ("log_every", "save_every")}
-    return {**settings, "train": kept}
 
 
 def _accelerate() -> Any:

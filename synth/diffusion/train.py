@@ -17,14 +17,14 @@ from synth.diffusion.config import TrainConfig
 from synth.diffusion.data import Batch, Batches, drop
 from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments
-from synth.diffusion.loop import LOGS, MODEL, SETTINGS, STATE, Report
+from synth.diffusion.loop import LOGS, MODEL, Report
 from synth.diffusion.losses import losses
 from synth.diffusion.schedule import Schedule
 from synth.diffusion.text import corpus_tokens
 from synth.encoders import text_encoder
 from synth.errors import BadOption
 
-__all__ = ["LOGS", "MODEL", "SETTINGS", "STATE", "loss_of", "train"]
+__all__ = ["LOGS", "MODEL", "loss_of", "train"]
 
 
 def train(

@@ -1,0 +1,112 @@
+"""What every training keeps, so that the same command goes on where it was stopped, on the same curve."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from synth.corpus.shards import Corpus
+from synth.errors import BadFile, BadOption
+from synth.files import atomic_path, read_json, write_json
+
+STATE, SETTINGS = "state.pt", "config.json"
+
+
+class Paced(Protocol):
+    """What the learning rate depends on."""
+
+    @property
+    def updates(self) -> int: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def last_rate(self) -> float: ...
+
+
+def rate_at(config: Paced, update: int) -> float:
+    """The learning rate of an update: up linearly, down by half a cosine."""
+    if update < config.warmup:
+        return config.rate * (update + 1) / config.warmup
+    share = (update - config.warmup) / max(1, config.updates - config.warmup)
+    low = config.last_rate
+    return config.rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+
+
+def optimiser_of(net: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
+    """AdamW; matrices decay; vectors, which shift and scale, do not."""
+    matrices = [value for value in net.parameters() if value.ndim > 1]
+    vectors = [value for value in net.parameters() if value.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99))
+
+
+@torch.no_grad()
+def follow(mean: dict[str, Tensor], net: nn.Module, update: int, decay: float) -> None:
+    """Move the running mean of the weights towards what they are; over the first updates it is a plain mean's."""
+    now = net.state_dict()
+    share = 1 - min(decay, (1 + update) / (10 + update))
+    torch._foreach_lerp_(list(mean.values()), [now[name] for name in mean], share)
+
+
+def save_state(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any, update: int) -> None:
+    """Keep what is trained after `update` updates."""
+    state = {
+        "update": update, "net": net.state_dict(), "mean": mean,
+        "optimiser": getattr(optimiser, "optimizer", optimiser).state_dict(),
+    }  # fmt: skip
+    with atomic_path(out / STATE) as temporary:
+        torch.save(state, temporary)
+
+
+def resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any) -> int:
+    """Fill what is trained from the saved state; the updates already made. Raises BadFile: it is damaged."""
+    path = out / STATE
+    if not path.exists():
+        return 0
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        net.load_state_dict(state["net"])
+        optimiser.load_state_dict(state["optimiser"])
+        for name, value in state["mean"].items():
+            mean[name].copy_(value)
+        return int(state["update"])
+    except Exception as error:  # torch raises whatever its parts raise
+        reason = " ".join(str(error).split())[:120]
+        raise BadFile(path, "file", reason, "a state that this training saved; remove it to start again") from None
+
+
+def begin(out: Path, config: dict[str, Any], corpus: Corpus, defaults: dict[str, Any] | None = None) -> None:
+    """Make the folder this training's, or find that it is.
+
+    Args:
+        config: its settings as JSON values; `log_every` and `save_every` may change later, they decide nothing.
+        defaults: what an older release, which did not write a setting, meant.
+
+    Raises:
+        BadOption: the folder is something else's, or another training's.
+    """
+    settings = {"train": config, "corpus": dict(corpus.info["sha256"])}
+    path = out / SETTINGS
+    if path.exists():
+        if _deciding(read_json(path), defaults) != _deciding(settings, defaults):
+            raise BadOption("--out", str(out), "a new folder, or one with the same settings and corpus")
+        return
+    if out.exists() and any(out.iterdir()):
+        raise BadOption("--out", str(out), "a new or empty folder, or one of a training")
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(path, settings)
+
+
+def _deciding(settings: Any, defaults: dict[str, Any] | None) -> Any:
+    """Settings without those that change nothing about the curve."""
+    if not isinstance(settings, dict) or not isinstance(settings.get("train"), dict):
+        return settings
+    train = {**(defaults or {}), **settings["train"]}
+    kept = {name: value for name, value in train.items() if name not in ("log_every", "save_every")}
+    return {**settings, "train": kept}
