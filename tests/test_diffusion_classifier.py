@@ -35,6 +35,7 @@ from synth.diffusion.data import Batch, Batches, Condition
 from synth.diffusion.denoiser import Denoiser, DenoiserConfig
 from synth.diffusion.features import Moments
 from synth.diffusion.guidance import Scales, classified, predictor
+from synth.diffusion.quick import quick
 from synth.diffusion.samplers import ddim, guided
 from synth.diffusion.schedule import cosine
 from synth.diffusion.train import train
@@ -287,3 +288,26 @@ def test_weights_act_between_their_steps_at_the_cost_of_one_branch_beyond(batch:
     for t, factor, size in ((900, 2.0, 3), (500, 2.0 + 2.0 * (2.0 - 1.0), 6), (50, 2.0, 3)):
         torch.testing.assert_close(predict(x, t), factor * x)
         assert calls.pop() == size
+
+
+def test_a_quick_model_says_the_same(batch: Batch, corpus: Corpus) -> None:
+    torch.manual_seed(0)
+    config = TrainConfig(model=DenoiserConfig(width=32, layers=2, heads=2, patch=8, text=1, dropout=0.1))
+    made = Denoiser(config.model).eval()
+    with torch.no_grad():
+        for value in made.parameters():
+            value.add_(0.1 * torch.randn_like(value))
+    model = Model(made, config, Moments.of(corpus), corpus.fps, {})
+    condition = replace(batch.condition, text=torch.ones(3, 1, 1), text_mask=torch.ones(3, 1, dtype=torch.bool))
+
+    def x0(model: Model) -> Tensor:
+        with torch.no_grad():
+            return predictor(model.denoiser, cosine(1000), "x0", condition, Scales(2.5))(noisy(batch), 400)
+
+    wanted, half = x0(model), x0(quick(model, "bf16"))
+    assert torch.equal(x0(quick(model)), wanted)
+    assert half.dtype == torch.float32
+    assert 0 < float((half - wanted).norm() / wanted.norm()) < 0.03
+    assert next(made.parameters()).dtype == torch.float32  # the model itself stays as it was
+    with pytest.raises(BadOption, match="bf16"):
+        quick(model, "int8")

@@ -42,9 +42,11 @@ class Scales:
 
 def predictor(
     net: Callable[[Tensor, Tensor, Condition], Tensor], schedule: Schedule, objective: Objective, condition: Condition,
-    scales: Scales, dtype: torch.dtype = torch.float32,
+    scales: Scales, dtype: torch.dtype | None = None,
 ) -> Predict:  # fmt: skip
     """x_0 as the network sees it, with classifier-free guidance: all branches in one batch.
+
+    The network computes in `dtype`, by default that of its weights; x_0 is put together in that of x.
 
     x_0 = full + sum over conditions of (weight - 1) (full - without it).
     """
@@ -56,6 +58,8 @@ def predictor(
     used = [(getattr(scales, name) - 1, drop) for name, drop in without.items() if getattr(scales, name) != 1]
     everything = stacked([condition, *(drop(condition) for _, drop in used)])
     there = condition.present[:, :, None, None]
+    first = next(net.parameters(), None) if isinstance(net, nn.Module) else None
+    dtype = dtype or (torch.float32 if first is None else first.dtype)
     ask_all, ask_one = (asked(net, some, dtype) for some in (everything, condition))
 
     def predict(x: Tensor, t: int) -> Tensor:
