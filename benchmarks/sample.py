@@ -90,23 +90,22 @@ def measure(
     )
     plain_model = replace(model, denoiser=Plain(model.denoiser))  # type: ignore[arg-type]
 
-    def fast() -> list[Interaction]:
-        return sample(swift, scenarios, texts, seconds, body, np.random.SeedSequence(0), sampling)
+    def made(by: Model, how: Sampling) -> list[Interaction]:
+        return sample(by, scenarios, texts, seconds, body, np.random.SeedSequence(0), how)
 
-    def unguided() -> list[Interaction]:
-        return sample(
-            swift, scenarios, texts, seconds, body, np.random.SeedSequence(0), replace(sampling, physics=None)
-        )
-
-    def plain() -> list[Interaction]:
-        return sample(plain_model, scenarios, texts, seconds, body, np.random.SeedSequence(0), PLAIN)
-
-    with FlopCounterMode(display=False) as counter:  # warms up, and compiles, as well
-        unguided()
-    fast()
-    times: dict[str, list[float]] = {name: [] for name in ("fast", "unguided", "plain")}
+    unguided = replace(sampling, physics=None)
+    loops = {
+        "fast": lambda: made(swift, sampling),
+        "unguided": lambda: made(swift, unguided),
+        "plain": lambda: made(plain_model, PLAIN),
+    }
+    with FlopCounterMode(display=False) as counter:  # of the network as it is: under the counter nothing is compiled
+        made(model, unguided)
+    for loop in loops.values():  # warms up, and compiles
+        loop()
+    times: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(rounds):
-        for name, loop in (("fast", fast), ("unguided", unguided), ("plain", plain)):
+        for name, loop in loops.items():
             times[name].append(timed(loop))
     a_motion = {name: float(np.median(values)) / batch for name, values in times.items()}
     ratios = np.array(times["plain"]) / np.array(times["fast"])

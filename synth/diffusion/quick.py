@@ -26,7 +26,9 @@ def quick(model: Model, precision: str = "fp32", compiled: bool = False) -> Mode
     if precision not in PRECISIONS:
         raise BadOption("precision", precision, f"one of {', '.join(PRECISIONS)}")
     net: Any = copy.deepcopy(model.denoiser).to(PRECISIONS[precision]).eval()
-    return replace(model, denoiser=torch.compile(net, dynamic=False) if compiled else net)
+    if compiled:
+        net = torch.compile(net, dynamic=False)
+    return replace(model, denoiser=net)
 
 
 def bf16_pays(device: str | torch.device = "cpu") -> bool:
