@@ -188,7 +188,7 @@ class RetrievalGenerator:
                 continue
             made = Generated(
                 interaction=motion,
-                match=self._match_of(prompt, entries, ranks, chosen),
+                match=self.match_of(prompt, entries, ranks, chosen),
                 warning=warning,
                 rejected=attempt,
                 actions=actions,
@@ -211,8 +211,8 @@ class RetrievalGenerator:
         self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seconds: float, fps: float
     ) -> tuple[Interaction, Actions, list[Fault]]:
         motion = entry.load()
-        roles = self._roles(motion, prompt)
-        people = [_Actor.draw(role, rng, self.body) for role in roles]
+        roles = self.roles(motion, prompt)
+        people = [Actor.draw(role, rng, self.body) for role in roles]
         placed = place(motion, self.room, rng, self.body)
         betas = np.stack([person.betas for person in people]).astype(np.float32)
         around = replace(self.room, furniture=standing(self.room, placed.motion))
@@ -238,7 +238,7 @@ class RetrievalGenerator:
         made = replace(made, meta=replace(meta, actions=actions.segments))
         return made, actions, faults_of(made, actions, around, self.body, whole)
 
-    def _roles(self, motion: Interaction, prompt: str) -> list[str]:
+    def roles(self, motion: Interaction, prompt: str) -> list[str]:
         """The motion's roles; a lone person is what the prompt says."""
         roles = list(motion.meta.roles)
         return [matching.role_in(prompt) or roles[0]] if len(roles) == 1 else roles
@@ -252,9 +252,10 @@ class RetrievalGenerator:
                 return Idle(motion.rotations()[0], motion.fps)
         return None
 
-    def _match_of(
+    def match_of(
         self, prompt: str, entries: Sequence[LibraryEntry], ranks: Sequence[matching.Ranked], chosen: int
     ) -> Match:
+        """Why entry `chosen` of those that `match` gave was taken."""
         rank = ranks[chosen]
         return Match(
             entry=entries[chosen].id,
@@ -268,7 +269,7 @@ class RetrievalGenerator:
 
 
 @dataclass(frozen=True)
-class _Actor:
+class Actor:
     """A drawn person; ``age`` None where the body model cannot tell what its shapes mean."""
 
     betas: np.ndarray
@@ -276,12 +277,12 @@ class _Actor:
     age: float | None
 
     @staticmethod
-    def draw(role: str, rng: np.random.Generator, body: BodyModel) -> _Actor:
+    def draw(role: str, rng: np.random.Generator, body: BodyModel) -> Actor:
         if body.shape_table:
             person = draw_person(role, rng, body)
-            return _Actor(person.betas, person.gender, round(person.age, 1))
+            return Actor(person.betas, person.gender, round(person.age, 1))
         # an official SMPL model: its betas are standard deviations of its own population
-        return _Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
+        return Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
 
 
 def standing(room: Room, motion: Interaction) -> tuple[Furniture, ...]:
