@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import synth
 from synth.body import load_body
 from synth.corpus.library import library
 from synth.corpus.retrieve import NothingFits
 from synth.corpus.rows import FEATURES, centred, to_rows
-from synth.diffusion import generate
-from synth.diffusion.checkpoint import Model
+from synth.diffusion import batch, generate
+from synth.diffusion.checkpoint import Model, save_model
 from synth.diffusion.config import TrainConfig
 from synth.diffusion.data import Condition
 from synth.diffusion.denoiser import Denoiser, DenoiserConfig
@@ -25,8 +29,8 @@ from synth.diffusion.features import Moments
 from synth.diffusion.generate import DiffusionGenerator, carried_along
 from synth.diffusion.sample import Sampling, Scenario, sample, without_labels
 from synth.diffusion.samplers import SAMPLERS
-from synth.errors import BadOption, Missing
-from synth.interaction import Interaction
+from synth.errors import BadFile, BadOption, Missing
+from synth.interaction import Interaction, load_interaction
 from synth.rooms import load_room
 from synth.rotation import axis_angle_to_matrix, yaw_matrix
 from synth.skeleton import forward_kinematics
@@ -143,10 +147,10 @@ def test_a_generated_motion_starts_in_the_room_and_passes_the_gate() -> None:
     model = Model(Still(), CONFIG, moments(), 20.0, {})  # type: ignore[arg-type]
     generator = DiffusionGenerator(room, BODY, model=model, sampling=Sampling(count=2, physics=None))
     prompt = "a patient stands waiting"
-    made = generator.generate(prompt, np.random.SeedSequence(5), 3.0, 10.0)
-    again = generator.generate(prompt, np.random.SeedSequence(5), 3.0, 10.0)
+    made = generator.generate(prompt, np.random.SeedSequence([5, 0]), 3.0, 10.0)
+    (again,) = synth.generate(prompt, "ward_03", 1, 5, 3.0, 10.0, model, Sampling(count=2, physics=None))
     motion = made.interaction
-    np.testing.assert_array_equal(motion.transl, again.interaction.transl)
+    np.testing.assert_array_equal(motion.transl, again.transl)
     assert (motion.frames, motion.fps) == (30, 10.0)
     assert (motion.meta.text, motion.meta.roles, motion.meta.room) == (prompt, ("patient",), "ward_03")
     assert made.faults == ()
@@ -188,3 +192,44 @@ def test_what_is_on_wheels_keeps_its_place_before_who_pushes_it(yaw: float, x: f
     np.testing.assert_allclose(made.transl, [first, first], atol=1e-4)
     expected = turn @ axis_angle_to_matrix(walker.orient[0])
     np.testing.assert_allclose(axis_angle_to_matrix(made.orient), [expected, expected], atol=1e-4)
+
+
+JOB = {"scene": "ward_03", "prompt": "a patient stands waiting", "seed": 1, "seconds": 2.0, "fps": 10.0}
+
+
+def test_motions_in_a_folder_are_made_once_and_the_job_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(Still(), CONFIG, moments(), 20.0, {"updates": 0})  # type: ignore[arg-type]
+    monkeypatch.setattr(batch, "load_model", lambda path: model)
+    out, told = tmp_path / "out", []
+    assert batch.generate_into(out, JOB, 1, tmp_path / "any", told.append) == 0
+    before = (out / "0000.npz").read_bytes()
+    (out / "0000.npz").unlink()
+    assert batch.generate_into(out, JOB, 1, tmp_path / "any", told.append) == 0
+    assert (out / "0000.npz").read_bytes() == before
+    stamp = (out / "0000.npz").stat().st_mtime_ns
+    assert batch.generate_into(out, JOB, 1, tmp_path / "any", told.append) == 0
+    assert (out / "0000.npz").stat().st_mtime_ns == stamp
+    motion = load_interaction(out / "0000.npz")
+    assert (motion.frames, motion.fps, motion.meta.text) == (20, 10.0, JOB["prompt"])
+    with pytest.raises(BadOption, match="--out"):
+        batch.generate_into(out, {**JOB, "seed": 2}, 1, tmp_path / "any", told.append)
+    (out / batch.LIST).write_text("no json")
+    with pytest.raises(BadFile, match="generated"):
+        batch.generate_into(out, JOB, 1, tmp_path / "any", told.append)
+
+
+def test_the_command_lists_what_it_refused_and_ends_with_status_2(tmp_path: Path) -> None:
+    """An untrained model makes nothing that may be shown."""
+    model = Model(Denoiser(CONFIG.model).eval(), CONFIG, moments(), 20.0, {})
+    save_model(model, tmp_path / "m.safetensors")
+    arguments = ["generate", "--scene", "ward_03", "--prompt", "patient sits down on a chair", "--seconds", "2",
+                 "--out", str(tmp_path / "out"), "--model", str(tmp_path / "m.safetensors")]  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", "synth.cli", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "1 of 1 motions did not come out fit" in done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = (tmp_path / "out" / batch.LIST).read_text().splitlines()
+    assert "no fitting motion" in json.loads(line)["reason"]
+    arguments[6] = "300"
+    done = subprocess.run([sys.executable, "-m", "synth.cli", *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.startswith("error: --seconds: found 300")) == (2, True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synth.body import BodyModel
+from synth.body import BodyModel, load_body
 from synth.corpus.duration import fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry
@@ -27,6 +27,7 @@ from synth.interaction import Interaction, Prop
 from synth.motion.actions import Actions, measure_actions
 from synth.motion.adapt import adapt
 from synth.room import Room
+from synth.rooms import load_room
 from synth.rooms.props import is_furniture
 from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
 from synth.skeleton import facing_yaw
@@ -55,7 +56,7 @@ class DiffusionGenerator:
     ) -> None:  # fmt: skip
         self.room, self.body = room, body
         self.encoder = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder)
-        self.model = model if isinstance(model, Model) else load_model(_found(model))
+        self.model = model if isinstance(model, Model) else load_model(found_model(model))
         self.sampling = sampling or Sampling()
         self._known = RetrievalGenerator(room, body, self.encoder)
 
@@ -172,10 +173,33 @@ def carried_along(props: Sequence[Prop], start: Interaction, motion: Interaction
     return tuple(found)
 
 
-def _found(model: str | PathLike[str] | None) -> Path:
+def found_model(model: str | PathLike[str] | None) -> Path:
+    """The model's file: the one given, or the packaged one. Raises Missing where there is none."""
     path = Path(model) if model is not None else PACKAGED
     if model is None and not path.exists():
         raise Missing(
             "the trained model", "train one with `synth train` and give its file, or use --generator retrieval"
         )
     return path
+
+
+def generate(
+    prompt: str, room: Room | str, n: int = 1, seed: int = 0, seconds: float = 8.0, fps: float = 20.0,
+    model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None,
+) -> list[Interaction]:  # fmt: skip
+    """Motions for a prompt in a room, from Python: `synth.generate("staff helps patient up", "ward_03", n=4)`.
+
+    Args:
+        room: a room, or the name or folder of one.
+        n, seed: how many; motion k depends on the seed and k alone.
+        model: a trained model or its file; None for the packaged one.
+
+    Raises:
+        BadOption, Missing, NothingFits: see `DiffusionGenerator`.
+    """
+    where = load_room(room) if isinstance(room, str) else room
+    generator = DiffusionGenerator(where, load_body(), model=model, sampling=sampling)
+    return [
+        generator.generate(prompt, np.random.SeedSequence([seed, number]), seconds, fps).interaction
+        for number in range(n)
+    ]
