@@ -2,13 +2,13 @@
 
 The baseline that every learned generator must beat, behind the same interface:
 
-    made = make_generator("retrieval", room, body).generate("staff helps patient up", seed, seconds=10, fps=10)
+    made = RetrievalGenerator(room, body).generate("staff helps patient up", seed, seconds=10, fps=10)
     made.interaction, made.warning, made.rejected
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -27,7 +27,7 @@ from synth.errors import BadOption, CareSynthError
 from synth.interaction import Interaction
 from synth.motion.actions import Actions, measure_actions
 from synth.motion.adapt import adapt
-from synth.room import Furniture, Room, nearest
+from synth.room import Furniture, Room
 from synth.text import TextEncoder
 
 TRIES = 8  # attempts for one clip before it is given up
@@ -299,14 +299,3 @@ def nearest_captions(ranked: Sequence[matching.Ranked], count: int = matching.SH
         if len(found) == count:
             break
     return list(found.items())
-
-
-# name -> how to make it; a learned generator registers here under its own name
-GENERATORS: dict[str, Callable[..., Generator]] = {"retrieval": RetrievalGenerator}
-
-
-def make_generator(name: str, room: Room, body: BodyModel, encoder: str | PathLike[str] | None = None) -> Generator:
-    """The generator of this name. Raises BadOption, which names the known ones."""
-    if name not in GENERATORS:
-        raise BadOption("--generator", name, nearest(name, GENERATORS))
-    return GENERATORS[name](room, body, encoder)
