@@ -26,6 +26,7 @@ from render.look import draw_look
 from render.plan import ClipPlan, jitter
 from render.view import ENOUGH, best_view, share_in_view
 from synth.body import BodyModel, load_body
+from synth.camera import Camera
 from synth.corpus.build import write
 from synth.corpus.library import LibraryEntry, library
 from synth.corpus.look import pick
@@ -97,13 +98,35 @@ def strip(name: str, made: Generated, body: BodyModel, seed: int, scratch: Path,
 
 
 def nearest_view(plans: Sequence[ClipPlan], joints: Array, present: Array, fps: float, room: Room) -> ClipPlan:
-    """Of the plans whose camera sees enough, the one in which the people are largest; else the one that sees most."""
+    """Of the plans whose camera sees enough, the one in which the people are largest and hide each other least; else
+    the one that sees most."""
     good = [plan for plan in plans if share_in_view(plan.camera, joints[present][::7], room) >= ENOUGH]
     if not good:
         return best_view(plans, joints, present, fps, room)
-    return max(
-        good, key=lambda plan: float(np.median(np.ptp(plan.camera.project(joints[present])[0][..., 1], axis=-1)))
-    )
+
+    def size(plan: ClipPlan) -> float:
+        pixels = plan.camera.project(joints[present])[0]
+        return float(np.median(np.ptp(pixels[..., 1], axis=-1))) * (1 - hidden(plan.camera, joints, present))
+
+    return max(good, key=size)
+
+
+def hidden(camera: Camera, joints: Array, present: Array) -> float:
+    """Share of people's joints that are behind where another person's joints are, in the worst-seen half of the time.
+
+    Args:
+        joints: [P, T, 24, 3]. present: [P, T].
+    """
+    pixels = camera.project(joints)[0]  # [P, T, 24, 2]
+    away = np.linalg.norm(joints - camera.position, axis=-1).mean(-1)  # [P, T]
+    shares = np.zeros(present.shape[1])
+    for far in range(len(joints)):
+        for near in range(len(joints)):
+            low, high = pixels[near].min(1), pixels[near].max(1)
+            behind = ((pixels[far] > low[:, None]) & (pixels[far] < high[:, None])).all(-1).mean(-1)
+            both = present[far] & present[near] & (away[far] > away[near])
+            shares = np.maximum(shares, behind * both)
+    return float(np.sort(shares)[len(shares) // 2 :].mean())
 
 
 def _in_view(points: np.ndarray) -> np.ndarray:

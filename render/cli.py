@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Nothing heavy is imported before the options are known to be good: --help must come at once.
 
-GENERATORS = ("retrieval",)
+GENERATORS = ("retrieval", "diffusion")
 ENGINES, DEVICES = ("cycles", "eevee", "workbench"), ("auto", "cpu", "gpu")
 MAX_SECONDS, MAX_FPS = 600.0, 120.0
 MAX_SEED = 2**63 - 1
@@ -42,6 +42,7 @@ EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 @click.option("--samples", type=int, default=4, help="Paths a pixel; denoised afterwards.")
 @click.option("--workers", type=int, default=None, help="Processes.  [default: 1 per 8 cores]", show_default=False)
 @click.option("--generator", type=click.Choice(GENERATORS), default="retrieval", help="Where the motion comes from.")
+@click.option("--model", type=click.Path(path_type=Path), help="Trained, for diffusion.  [default: the packaged]")
 @click.option("--depth", is_flag=True, help="Write depth too (millimetres).")
 @click.option("--body", default="makehuman", help="`makehuman` or your own SMPL file (.pkl, .npz).")
 @click.option("--text-encoder", default=None, help="Folder of the text encoder's files.")
@@ -96,6 +97,13 @@ class Options:
         if body != "makehuman":
             inputs.append(("body", _digest(Path(body))))
             body = str(Path(body).resolve())
+        model = given["model"]
+        if given["generator"] == "diffusion":
+            from synth.diffusion.generate import found_model
+
+            inputs.append(("model", _digest(found_model(model))))
+        elif model is not None:
+            raise BadOption("--model", str(model), "no model, or --generator diffusion")
         return JobSettings(
             scene=scene,
             prompts=self.prompts,
@@ -109,6 +117,7 @@ class Options:
             engine=given["engine"],
             samples=given["samples"],
             generator=given["generator"],
+            model=None if model is None else str(model.resolve()),
             depth=given["depth"],
             body=body,
             text_encoder=given["text_encoder"],

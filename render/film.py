@@ -230,6 +230,10 @@ class BodyTruth:
 
 def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
     """The generator of the job's name."""
+    if settings.generator == "diffusion":
+        from synth.diffusion.generate import DiffusionGenerator
+
+        return DiffusionGenerator(room, model, settings.text_encoder, settings.model)
     from synth.corpus.retrieve import RetrievalGenerator
 
     return RetrievalGenerator(room, model, settings.text_encoder)

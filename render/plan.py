@@ -39,7 +39,8 @@ class JobSettings:
         scene: built-in room or room folder. prompts: one or more texts; each is performed ``n`` times.
         seed: of everything random. seconds, fps, width, height: of the video.
         camera: a camera of the room, "all" or "random". engine, samples: see ``RenderSettings``.
-        generator: "retrieval". depth: write depth too. body: "makehuman" or a SMPL file.
+        generator: "retrieval" or "diffusion". model: the file of the latter's trained model, None for the packaged.
+        depth: write depth too. body: "makehuman" or a SMPL file.
         text_encoder: folder of the text encoder, or None for the one that is found.
         inputs: SHA-256 of the user's own files that go in.
     """
@@ -56,6 +57,7 @@ class JobSettings:
     engine: str = "cycles"
     samples: int = 4
     generator: str = "retrieval"
+    model: str | None = None
     depth: bool = False
     body: str = "makehuman"
     text_encoder: str | None = None

@@ -13,6 +13,7 @@ from synth.errors import CareSynthError
 # name -> module, attribute, the help line of `synth --help`
 GROUPS = {
     "corpus": ("synth.corpus.cli", "corpus", "Training sets of motion: build, show, check."),
+    "generate": ("synth.diffusion.cli", "generate_motions", "Sample interactions from a trained model in a room."),
     "train": ("synth.diffusion.cli", "train_model", "Train the generator on a corpus."),
     "train-classifier": (
         "synth.diffusion.cli",

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import synth
 from synth.body import load_body
 from synth.corpus.library import library
+from synth.corpus.retrieve import NothingFits
 from synth.corpus.rows import FEATURES, centred, to_rows
-from synth.diffusion.checkpoint import Model
+from synth.diffusion import batch, generate
+from synth.diffusion.checkpoint import Model, save_model
 from synth.diffusion.config import TrainConfig
 from synth.diffusion.data import Condition
 from synth.diffusion.denoiser import Denoiser, DenoiserConfig
 from synth.diffusion.features import Moments
+from synth.diffusion.generate import DiffusionGenerator, carried_along
 from synth.diffusion.sample import Sampling, Scenario, sample, without_labels
 from synth.diffusion.samplers import SAMPLERS
-from synth.errors import BadOption
-from synth.interaction import Interaction
+from synth.errors import BadFile, BadOption, Missing
+from synth.interaction import Interaction, load_interaction
 from synth.rooms import load_room
-from synth.rotation import yaw_matrix
+from synth.rotation import axis_angle_to_matrix, yaw_matrix
 from synth.skeleton import forward_kinematics
 from synth.text import WIDTH, TokenEmbeddings
 
@@ -123,3 +133,103 @@ def test_lengths_that_no_model_knows_are_refused(pair: Interaction, seconds: flo
         sample(model, [Scenario(pair, "up")], words(1), seconds, BODY, np.random.SeedSequence(1))
     with pytest.raises(BadOption, match="dpmpp_2m"):
         replace(Sampling(), sampler="euler")
+
+
+class Still(nn.Module):
+    """Everybody stays as they start."""
+
+    def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        return condition.start[:, :, None].expand_as(x)
+
+
+def test_a_generated_motion_starts_in_the_room_and_passes_the_gate() -> None:
+    room = load_room("ward_03")
+    model = Model(Still(), CONFIG, moments(), 20.0, {})  # type: ignore[arg-type]
+    generator = DiffusionGenerator(room, BODY, model=model, sampling=Sampling(count=2, physics=None))
+    prompt = "a patient stands waiting"
+    made = generator.generate(prompt, np.random.SeedSequence([5, 0]), 3.0, 10.0)
+    (again,) = synth.generate(prompt, "ward_03", 1, 5, 3.0, 10.0, model, Sampling(count=2, physics=None))
+    motion = made.interaction
+    np.testing.assert_array_equal(motion.transl, again.transl)
+    assert (motion.frames, motion.fps) == (30, 10.0)
+    assert (motion.meta.text, motion.meta.roles, motion.meta.room) == (prompt, ("patient",), "ward_03")
+    assert made.faults == ()
+    assert set(made.actions.order(0)) == {"standing"}
+    joints = joints_of(motion)[0]
+    assert room.contains(joints[:, 0, :2]).all()
+    assert np.abs(np.diff(joints, axis=0)).max() < 1e-4
+    assert np.abs(joints[..., 2].min()) < 0.1
+
+
+def test_what_does_not_show_what_was_asked_for_is_refused() -> None:
+    model = Model(Still(), CONFIG, moments(), 20.0, {})  # type: ignore[arg-type]
+    generator = DiffusionGenerator(load_room("ward_03"), BODY, model=model, sampling=Sampling(count=2, physics=None))
+    with pytest.raises(NothingFits, match="should"):
+        generator.generate("patient falls backwards", np.random.SeedSequence(5), 4.0, 10.0)
+
+
+def test_without_a_model_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "PACKAGED", tmp_path / "none.safetensors")
+    with pytest.raises(Missing, match="synth train"):
+        DiffusionGenerator(load_room("ward_03"), BODY)
+
+
+@given(st.floats(-3, 3), st.floats(-2, 2), st.floats(-2, 2))
+@settings(max_examples=20, deadline=None)
+def test_what_is_on_wheels_keeps_its_place_before_who_pushes_it(yaw: float, x: float, y: float) -> None:
+    """A rigid move of the pusher is a rigid move of the thing."""
+    start = next(item for item in library() if item.id == "walk_with_walker_01").load()
+    (walker,) = start.props
+    rest = np.asarray(BODY.rest_joints(start.betas), float)
+    turn, shift = yaw_matrix(yaw), np.array([x, y, 0.0])
+    held = start.window(0, 2 / start.fps)
+    still = replace(
+        held, transl=held.transl[:, :1].repeat(2, 1), global_orient=held.global_orient[:, :1].repeat(2, 1), props=()
+    )
+    moved = still.transform(turn, shift, rest[:, 0])
+    (made,) = carried_along([walker], start, moved, rest)
+    first = turn @ walker.transl[0] + shift
+    np.testing.assert_allclose(made.transl, [first, first], atol=1e-4)
+    expected = turn @ axis_angle_to_matrix(walker.orient[0])
+    np.testing.assert_allclose(axis_angle_to_matrix(made.orient), [expected, expected], atol=1e-4)
+
+
+JOB = {"scene": "ward_03", "prompt": "a patient stands waiting", "seed": 1, "seconds": 2.0, "fps": 10.0}
+
+
+def test_motions_in_a_folder_are_made_once_and_the_job_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(Still(), CONFIG, moments(), 20.0, {"updates": 0})  # type: ignore[arg-type]
+    monkeypatch.setattr(batch, "load_model", lambda path: model)
+    out, told = tmp_path / "out", []
+    assert batch.generate_into(out, JOB, 1, tmp_path / "any", told.append) == 0
+    before = (out / "0000.npz").read_bytes()
+    (out / "0000.npz").unlink()
+    assert batch.generate_into(out, JOB, 1, tmp_path / "any", told.append) == 0
+    assert (out / "0000.npz").read_bytes() == before
+    stamp = (out / "0000.npz").stat().st_mtime_ns
+    assert batch.generate_into(out, JOB, 1, tmp_path / "any", told.append) == 0
+    assert (out / "0000.npz").stat().st_mtime_ns == stamp
+    motion = load_interaction(out / "0000.npz")
+    assert (motion.frames, motion.fps, motion.meta.text) == (20, 10.0, JOB["prompt"])
+    with pytest.raises(BadOption, match="--out"):
+        batch.generate_into(out, {**JOB, "seed": 2}, 1, tmp_path / "any", told.append)
+    (out / batch.LIST).write_text("no json")
+    with pytest.raises(BadFile, match="generated"):
+        batch.generate_into(out, JOB, 1, tmp_path / "any", told.append)
+
+
+def test_the_command_lists_what_it_refused_and_ends_with_status_2(tmp_path: Path) -> None:
+    """An untrained model makes nothing that may be shown."""
+    model = Model(Denoiser(CONFIG.model).eval(), CONFIG, moments(), 20.0, {})
+    save_model(model, tmp_path / "m.safetensors")
+    arguments = ["generate", "--scene", "ward_03", "--prompt", "patient sits down on a chair", "--seconds", "2",
+                 "--out", str(tmp_path / "out"), "--model", str(tmp_path / "m.safetensors")]  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", "synth.cli", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "1 of 1 motions did not come out fit" in done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = (tmp_path / "out" / batch.LIST).read_text().splitlines()
+    assert "no fitting motion" in json.loads(line)["reason"]
+    arguments[6] = "300"
+    done = subprocess.run([sys.executable, "-m", "synth.cli", *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.startswith("error: --seconds: found 300")) == (2, True)

@@ -64,6 +64,8 @@ def refused(capfd, given):
         ({"engine": "povray"}, "cycles"),
         ({"engine": "workbench", "camera": "ceiling"}, "fisheye"),
         ({"generator": "oracle"}, "retrieval"),
+        ({"generator": "diffusion", "model": "/nowhere/m.safetensors"}, "m.safetensors"),
+        ({"model": "/nowhere/m.safetensors"}, "--generator diffusion"),
         ({"prompts": "/nowhere/prompts.txt"}, "prompts.txt"),
         ({"body": "/nowhere/SMPL.pkl"}, "SMPL.pkl"),
     ],

@@ -127,12 +127,6 @@ def test_roles_are_read_from_the_prompt():
     assert matching.people_in("the patient gets up alone") == 1
 
 
-def test_generators_are_made_by_name(ward, body):
-    assert isinstance(retrieve.make_generator("retrieval", ward, body), retrieve.RetrievalGenerator)
-    with pytest.raises(BadOption, match="retrieval"):
-        retrieve.make_generator("retreival", ward, body)
-
-
 # --- making -----------------------------------------------------------------------------------------------------------
 
 

@@ -44,6 +44,7 @@ STRIDE = 0.2  # seconds between the frames that are tested
 TRIES = 240  # random placements in free space
 BENDS = (0.45, -0.45, 0.8, -0.8)  # radians of turn a metre walked
 LEAST_SECONDS = 2.0  # a motion cut shorter than this shows nothing
+DEEPEST = 0.10  # metres of a body in something beside the seat that the fit still pushes out
 SLACK = 0.02  # metres a joint's sphere may reach into something; the later fit moves it out
 
 
@@ -220,7 +221,7 @@ def _on_furniture(
                 free = float((clear.min((0, 2)) > -SLACK).mean())
                 rank = 0.15 * classes.index(piece.cls)
                 options.append((free - rank, float(clear.min()), yaw, shift, piece))
-    fitting = [o for o in options if o[1] > -0.08]
+    fitting = [o for o in options if o[1] > -DEEPEST]
     if not fitting:
         best = max(options, key=lambda o: o[1])
         raise NoPlace(

@@ -2,13 +2,13 @@
 
 The baseline that every learned generator must beat, behind the same interface:
 
-    made = make_generator("retrieval", room, body).generate("staff helps patient up", seed, seconds=10, fps=10)
+    made = RetrievalGenerator(room, body).generate("staff helps patient up", seed, seconds=10, fps=10)
     made.interaction, made.warning, made.rejected
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -27,7 +27,7 @@ from synth.errors import BadOption, CareSynthError
 from synth.interaction import Interaction
 from synth.motion.actions import Actions, measure_actions
 from synth.motion.adapt import adapt
-from synth.room import Furniture, Room, nearest
+from synth.room import Furniture, Room
 from synth.text import TextEncoder
 
 TRIES = 8  # attempts for one clip before it is given up
@@ -188,7 +188,7 @@ class RetrievalGenerator:
                 continue
             made = Generated(
                 interaction=motion,
-                match=self._match_of(prompt, entries, ranks, chosen),
+                match=self.match_of(prompt, entries, ranks, chosen),
                 warning=warning,
                 rejected=attempt,
                 actions=actions,
@@ -211,8 +211,8 @@ class RetrievalGenerator:
         self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seconds: float, fps: float
     ) -> tuple[Interaction, Actions, list[Fault]]:
         motion = entry.load()
-        roles = self._roles(motion, prompt)
-        people = [_Actor.draw(role, rng, self.body) for role in roles]
+        roles = self.roles(motion, prompt)
+        people = [Actor.draw(role, rng, self.body) for role in roles]
         placed = place(motion, self.room, rng, self.body)
         betas = np.stack([person.betas for person in people]).astype(np.float32)
         around = replace(self.room, furniture=standing(self.room, placed.motion))
@@ -238,7 +238,7 @@ class RetrievalGenerator:
         made = replace(made, meta=replace(meta, actions=actions.segments))
         return made, actions, faults_of(made, actions, around, self.body, whole)
 
-    def _roles(self, motion: Interaction, prompt: str) -> list[str]:
+    def roles(self, motion: Interaction, prompt: str) -> list[str]:
         """The motion's roles; a lone person is what the prompt says."""
         roles = list(motion.meta.roles)
         return [matching.role_in(prompt) or roles[0]] if len(roles) == 1 else roles
@@ -252,9 +252,10 @@ class RetrievalGenerator:
                 return Idle(motion.rotations()[0], motion.fps)
         return None
 
-    def _match_of(
+    def match_of(
         self, prompt: str, entries: Sequence[LibraryEntry], ranks: Sequence[matching.Ranked], chosen: int
     ) -> Match:
+        """Why entry `chosen` of those that `match` gave was taken."""
         rank = ranks[chosen]
         return Match(
             entry=entries[chosen].id,
@@ -268,7 +269,7 @@ class RetrievalGenerator:
 
 
 @dataclass(frozen=True)
-class _Actor:
+class Actor:
     """A drawn person; ``age`` None where the body model cannot tell what its shapes mean."""
 
     betas: np.ndarray
@@ -276,12 +277,12 @@ class _Actor:
     age: float | None
 
     @staticmethod
-    def draw(role: str, rng: np.random.Generator, body: BodyModel) -> _Actor:
+    def draw(role: str, rng: np.random.Generator, body: BodyModel) -> Actor:
         if body.shape_table:
             person = draw_person(role, rng, body)
-            return _Actor(person.betas, person.gender, round(person.age, 1))
+            return Actor(person.betas, person.gender, round(person.age, 1))
         # an official SMPL model: its betas are standard deviations of its own population
-        return _Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
+        return Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
 
 
 def standing(room: Room, motion: Interaction) -> tuple[Furniture, ...]:
@@ -298,14 +299,3 @@ def nearest_captions(ranked: Sequence[matching.Ranked], count: int = matching.SH
         if len(found) == count:
             break
     return list(found.items())
-
-
-# name -> how to make it; a learned generator registers here under its own name
-GENERATORS: dict[str, Callable[..., Generator]] = {"retrieval": RetrievalGenerator}
-
-
-def make_generator(name: str, room: Room, body: BodyModel, encoder: str | PathLike[str] | None = None) -> Generator:
-    """The generator of this name. Raises BadOption, which names the known ones."""
-    if name not in GENERATORS:
-        raise BadOption("--generator", name, nearest(name, GENERATORS))
-    return GENERATORS[name](room, body, encoder)

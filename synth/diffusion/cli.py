@@ -1,4 +1,4 @@
-"""``synth train`` and ``synth train-classifier``: the trainings of the learned generator and of what guides it."""
+"""``synth train``, ``synth train-classifier`` and ``synth generate``: the learned generator."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+
+from synth.errors import BadOption, CareSynthError
 
 EXIT_INTERRUPTED = 130
 CONFIGS = Path(__file__).parent / "configs" / "classifier"
@@ -81,3 +83,39 @@ def _report(update: int, updates: int, losses: dict[str, float], left: float) ->
     words = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
     minutes, seconds = divmod(round(left), 60)
     click.echo(f"{update}/{updates}  {minutes // 60}:{minutes % 60:02d}:{seconds:02d} left  {words}", err=True)
+
+
+@click.command("generate", context_settings={"show_default": True})
+@click.option("--scene", required=True, help="A built-in room or the folder of one.")
+@click.option("--prompt", required=True, help='What happens: "staff helps patient up".')
+@click.option("--n", "count", type=int, default=1, help="Motions.")
+@click.option("--seed", type=int, default=0, help="The same seed gives the same motions.")
+@click.option("--seconds", type=float, default=8.0, help="Of each, 2 to 12.")
+@click.option("--fps", type=float, default=20.0, help="Frames a second of what is written.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the motions.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), default=None, help="A trained model.  [default: the packaged]"
+)
+def generate_motions(
+    scene: str, prompt: str, count: int, seed: int, seconds: float, fps: float, out: Path, model: Path | None
+) -> None:
+    """Sample interactions from the trained model in a room: one npz each, its labels measured.
+
+    The same command again makes what is missing. What does not show what the prompt asks for is made again; what stays
+    impossible is listed in generated.jsonl with its reason, and ends with status 2.
+    """
+    from synth.diffusion.sample import LONGEST, SHORTEST
+
+    for option, value, low, high in (("--n", count, 1, 10**6), ("--seed", seed, 0, 2**63), ("--fps", fps, 1, 240),
+                                     ("--seconds", seconds, SHORTEST, LONGEST)):  # fmt: skip
+        if not low <= value <= high:
+            raise BadOption(option, value, f"{low:g} to {high:g}")
+    from synth.diffusion.batch import generate_into
+
+    settings = {"scene": scene, "prompt": prompt, "seed": seed, "seconds": seconds, "fps": fps}
+    refused = generate_into(out, settings, count, model, lambda line: click.echo(line, err=True))
+    click.echo(f"{out}: {count - refused} of {count} motions")
+    if refused:
+        raise CareSynthError(
+            f"{out / 'generated.jsonl'}: {refused} of {count} motions did not come out fit to be shown"
+        )

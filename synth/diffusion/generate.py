@@ -1,0 +1,208 @@
+"""The learned generator: from a prompt to a motion in a room, behind the same interface as retrieval.
+
+What the prompt means, which furniture it needs and where in the room that can happen is found as the retrieval
+generator finds it (`synth.corpus.matching`, `synth.corpus.place`); the scenario's first frame is adapted to the people
+who were drawn, and from there on the model makes the motion. What the gate refuses is made again, several at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from synth.body import BodyModel, load_body
+from synth.corpus.duration import fit_duration
+from synth.corpus.gate import Fault, faults_of
+from synth.corpus.library import LibraryEntry
+from synth.corpus.place import NoPlace, place
+from synth.corpus.retrieve import Actor, Generated, NothingFits, RetrievalGenerator, standing
+from synth.diffusion.checkpoint import Model, load_model
+from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample, without_labels
+from synth.encoders import text_encoder
+from synth.errors import BadOption, Missing
+from synth.interaction import Interaction, Prop
+from synth.motion.actions import Actions, measure_actions
+from synth.motion.adapt import adapt
+from synth.room import Room
+from synth.rooms import load_room
+from synth.rooms.props import is_furniture
+from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
+from synth.skeleton import facing_yaw
+from synth.text import TextEncoder
+
+PACKAGED = Path(__file__).parent / "models" / "default.safetensors"
+ROUNDS, TOGETHER = 3, 4  # rounds of attempts for one motion, and attempts that are sampled together
+OPENING = 0.3  # seconds of the placed motion that are adapted to the people: its first frame is what counts
+
+
+class DiffusionGenerator:
+    """Motions sampled from a trained model.
+
+    Args:
+        room: where it happens. body: whose shapes are drawn.
+        encoder: a `TextEncoder`, the folder of one, or None for the installed one.
+        model: a file that `synth train` wrote, a loaded one, or None for the packaged one.
+
+    Raises:
+        Missing: no model is packaged or the encoder is not installed. BadFile: the model is damaged.
+    """
+
+    def __init__(
+        self, room: Room, body: BodyModel, encoder: str | PathLike[str] | TextEncoder | None = None,
+        model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None,
+    ) -> None:  # fmt: skip
+        self.room, self.body = room, body
+        self.encoder = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder)
+        self.model = model if isinstance(model, Model) else load_model(found_model(model))
+        named = self.model.config.encoder  # what the model reads; what is near in meaning is MiniLM's to tell
+        self.words = self.encoder if named == "minilm" else text_encoder(named)
+        self.sampling = sampling or Sampling()
+        self._known = RetrievalGenerator(room, body, self.encoder)
+
+    def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated:
+        """Make one motion. The same arguments as `RetrievalGenerator.generate`, and the same errors."""
+        for name, value in (("seconds", seconds), ("fps", fps)):
+            if not (np.isfinite(value) and value > 0):
+                raise BadOption(name, value, "a positive number")
+        entries, ranks, warning = self._known.match(prompt)
+        best: Generated | None = None
+        reasons: list[str] = []
+        for number in range(ROUNDS):
+            child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, number))
+            rng = np.random.default_rng(child)
+            chosen = int(rng.integers(len(entries)))
+            try:
+                motions = self._round(entries[chosen], prompt, rng, child, seconds, fps)
+            except NoPlace as error:
+                reasons.append(str(error))
+                continue
+            for attempt, (motion, actions, faults) in enumerate(motions):
+                made = Generated(
+                    interaction=motion,
+                    match=self._known.match_of(prompt, entries, ranks, chosen),
+                    warning=warning,
+                    rejected=number * TOGETHER + attempt,
+                    actions=actions,
+                    faults=tuple(fault.text for fault in faults),
+                )
+                if not faults:
+                    return made
+                reasons += [fault.text for fault in faults if fault.grave]
+                light = not any(fault.grave for fault in faults)
+                if light and (best is None or len(faults) < len(best.faults)):
+                    best = made
+        if best is not None:
+            return replace(best, rejected=ROUNDS * TOGETHER - 1)
+        raise NothingFits(
+            f'{self.room.name}: no fitting motion for "{prompt}" in {ROUNDS * TOGETHER} attempts; '
+            f"{reasons[0] if reasons else ''}"
+        )
+
+    def _round(
+        self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seed: np.random.SeedSequence, seconds: float,
+        fps: float,
+    ) -> list[tuple[Interaction, Actions, list[Fault]]]:  # fmt: skip
+        """Several motions from one place and cast."""
+        start, around = self._start(entry, prompt, rng)
+        names = {str(item["id"]) for item in start.meta.stage}
+        used = [piece for piece in around.furniture if piece.id in names]
+        scenario = Scenario.in_room(start, prompt, around, used)
+        length = float(np.clip(seconds, SHORTEST, LONGEST))
+        words = self.words.tokens([prompt] * TOGETHER)
+        made = sample(self.model, [scenario] * TOGETHER, words, length, self.body, seed, self.sampling)
+        rest = np.asarray(self.body.rest_joints(start.betas), float)
+        wheeled = [prop for prop in start.props if is_furniture(prop.cls)]  # what hands hold is not known to the model
+        made = [replace(motion, props=carried_along(wheeled, start, motion, rest)) for motion in made]
+        return [self._checked(motion, rng, around, seconds, fps) for motion in made]
+
+    def _start(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> tuple[Interaction, Room]:
+        """The first moments of a scenario on the people drawn, and the room less what moves in it."""
+        motion = entry.load()
+        roles = self._known.roles(motion, prompt)
+        people = [Actor.draw(role, rng, self.body) for role in roles]
+        placed = place(motion, self.room, rng, self.body)
+        betas = np.stack([person.betas for person in people]).astype(np.float32)
+        around = replace(self.room, furniture=standing(self.room, placed.motion))
+        opening = placed.motion.window(0.0, max(OPENING, 2 / placed.motion.fps))
+        adapted = without_labels(adapt(opening, placed.stage_map, betas, self.body, around, rng))
+        meta = replace(
+            adapted.meta,
+            text=prompt,
+            captions=entry.captions,
+            interaction_class=entry.interaction_class,
+            roles=tuple(roles),
+            genders=tuple(person.gender for person in people),
+            ages=tuple(person.age for person in people if person.age is not None),
+            room=self.room.name,
+            body_model=self.body.name,
+            source={"dataset": "caresynth-diffusion", "id": entry.id, "licence": entry.licence},
+        )
+        return replace(adapted, meta=meta), around
+
+    def _checked(
+        self, motion: Interaction, rng: np.random.Generator, around: Room, seconds: float, fps: float
+    ) -> tuple[Interaction, Actions, list[Fault]]:
+        rest = np.asarray(self.body.rest_joints(motion.betas), float)
+        made = fit_duration(motion, seconds, rng, rest).resample(fps)
+        actions = measure_actions(made, self.body, around.furniture)
+        made = replace(made, meta=replace(made.meta, actions=actions.segments))
+        return made, actions, faults_of(made, actions, around, self.body)
+
+
+def carried_along(props: Sequence[Prop], start: Interaction, motion: Interaction, rest: np.ndarray) -> tuple[Prop, ...]:
+    """Things on wheels that go with whoever is nearest to them: each keeps its place in that person's heading.
+
+    Args:
+        props: where they are in the first frame of `start`. rest: rest joints [P, 24, 3].
+    """
+    found = []
+    for prop in props:
+        pelvis = rest[:, 0] + start.transl[:, 0]
+        holder = int(np.linalg.norm(pelvis[:, :2] - np.asarray(prop.transl)[0, :2], axis=1).argmin())
+        first, *_ = facing_yaw(axis_angle_to_matrix(start.global_orient[holder, :1]))
+        yaw = np.unwrap(facing_yaw(axis_angle_to_matrix(motion.global_orient[holder])))
+        local = yaw_matrix(-first) @ (np.asarray(prop.transl)[0] - pelvis[holder])
+        way = rest[holder, 0] + motion.transl[holder]
+        transl = way + np.stack([yaw_matrix(angle) @ local for angle in yaw])
+        transl[:, 2] = prop.transl[0, 2]
+        turned = np.stack([yaw_matrix(angle - first) for angle in yaw]) @ axis_angle_to_matrix(prop.orient[0])
+        found.append(
+            replace(prop, transl=transl.astype(np.float32), orient=matrix_to_axis_angle(turned).astype(np.float32))
+        )
+    return tuple(found)
+
+
+def found_model(model: str | PathLike[str] | None) -> Path:
+    """The model's file: the one given, or the packaged one. Raises Missing where there is none."""
+    path = Path(model) if model is not None else PACKAGED
+    if model is None and not path.exists():
+        raise Missing(
+            "the trained model", "train one with `synth train` and give its file, or use --generator retrieval"
+        )
+    return path
+
+
+def generate(
+    prompt: str, room: Room | str, n: int = 1, seed: int = 0, seconds: float = 8.0, fps: float = 20.0,
+    model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None,
+) -> list[Interaction]:  # fmt: skip
+    """Motions for a prompt in a room, from Python: `synth.generate("staff helps patient up", "ward_03", n=4)`.
+
+    Args:
+        room: a room, or the name or folder of one.
+        n, seed: how many; motion k depends on the seed and k alone.
+        model: a trained model or its file; None for the packaged one.
+
+    Raises:
+        BadOption, Missing, NothingFits: see `DiffusionGenerator`.
+    """
+    where = load_room(room) if isinstance(room, str) else room
+    generator = DiffusionGenerator(where, load_body(), model=model, sampling=sampling)
+    return [
+        generator.generate(prompt, np.random.SeedSequence([seed, number]), seconds, fps).interaction
+        for number in range(n)
+    ]
