@@ -67,9 +67,10 @@ def evaluate(
 
     Returns:
         "note", "evaluator" (its facts), "held_out" (items, takes, captions), "pool", "repeats", "frechet_items" and
-        "rows": name -> figures: "items", "r_precision" [3], "frechet", "frechet_deviation" (over repeats),
-        "multimodal_distance", "diversity", "multimodality" (None where no text has two motions), "nearest_training"
-        (mean distance), "copying" (0.5 is none), "coverage", and "physical" where that was asked.
+        "rows": name -> figures: "items", "r_precision" [3] and "r_precision_interval" (plus or minus, 95 %),
+        "multimodal_distance", "multimodality" (None where no text has two motions), "frechet" and "frechet_deviation"
+        (over repeats), "diversity", "nearest_training" (mean distance), "copying" (0.5 is none; of the ground truth by
+        definition), "coverage", and "physical" where that was asked.
 
     Raises:
         BadOption: too little is held out, a set is empty, a caption is, or the evaluator is of another frame rate.
@@ -105,6 +106,7 @@ def evaluate(
         truth = name == TRUTH
         motions_of = said if truth else found[name]
         captions = [draw.caption for draw in pairs] if truth else [item.caption for item in made[name]]
+        groups = takes[[place[draw.index] for draw in pairs]] if truth else np.array(captions)
         frechet, cover = [], []
         for a, b in halves:
             drawn = real[rng.permutation(a)[:size]] if truth else found[name][rng.permutation(len(found[name]))[:size]]
@@ -114,7 +116,7 @@ def evaluate(
         own = real if truth else found[name]
         rows[name] = {
             "items": len(own),
-            **words.figures(motions_of, captions, np.random.default_rng(seeds[2]), repeats),
+            **words.figures(motions_of, captions, groups, np.random.default_rng(seeds[2]), repeats),
             "frechet": float(np.mean(frechet)),
             "frechet_deviation": float(np.std(frechet)),
             "diversity": scores.diversity(own),
@@ -171,11 +173,14 @@ class _Words:
         if not 4 <= pool <= fewest + 1:
             raise BadOption("pool", str(pool), f"4 to {fewest + 1}: so few held-out captions differ from one of these")
 
-    def figures(self, motions: Array, captions: Sequence[str], rng: np.random.Generator, repeats: int) -> dict:
+    def figures(
+        self, motions: Array, captions: Sequence[str], groups: np.ndarray, rng: np.random.Generator, repeats: int
+    ) -> dict[str, Any]:  # fmt: skip
         own = np.array([self.row[caption] for caption in captions])
         hits = scores.r_precision(motions, self.embedded, own, rng, self.differs, self.pool, repeats)
         return {
-            "r_precision": [float(value) for value in hits],
+            "r_precision": hits.mean(0).tolist(),
+            "r_precision_interval": scores.interval(hits, groups, rng).tolist(),
             "multimodal_distance": scores.multimodal_distance(motions, self.embedded[own]),
             "multimodality": scores.multimodality(motions, own),
         }
