@@ -45,11 +45,11 @@ def r_precision(
     motions: Array, texts: Array, own: np.ndarray, rng: np.random.Generator, differs: np.ndarray | None = None,
     pool: int = 32, repeats: int = 20, top: int = 3,
 ) -> Array:  # fmt: skip
-    """How often a motion's own text is among the 1, 2, ... `top` nearest of a pool of texts, [top].
+    """How often each motion's own text is among the 1, 2, ... `top` nearest of a pool of texts, [N, top].
 
     Guo et al. 2022 (HumanML3D): the pool is the own text and `pool` - 1 mismatched ones, here drawn anew for every
     motion and repeat from those that differ in meaning. Equal distances count as a random order would, so that an
-    encoder that says the same of everything is at chance, k / pool.
+    encoder that says the same of everything is at chance, k / pool. R-precision is the mean over motions.
 
     Args:
         motions: [N, D]. texts: [M, D], the texts that there are, each once. own: [N] row in `texts`.
@@ -63,15 +63,34 @@ def r_precision(
         raise ValueError(f"r_precision: found {fewest} texts that differ; expected {pool - 1} for pools of {pool}")
     distance = cdist(x, y)
     mine = distance[np.arange(len(x)), own][:, None]
-    hits = np.zeros(top)
+    hits = np.zeros((len(x), top))
     for _ in range(repeats):
         keys = np.where(differs[own], rng.random(distance.shape), 2.0)
         drawn = np.argpartition(keys, pool - 2, axis=1)[:, : pool - 1]
         others = np.take_along_axis(distance, drawn, 1)
         nearer, equal = (others < mine).sum(1), (others == mine).sum(1)
         for k in range(top):
-            hits[k] += np.clip((k + 1 - nearer) / (equal + 1), 0, 1).mean()
+            hits[:, k] += np.clip((k + 1 - nearer) / (equal + 1), 0, 1)
     return hits / repeats
+
+
+def interval(values: Array, groups: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> Array:
+    """Half the width of the 95 % interval of the mean over rows [N, K], [K]: by bootstrap over whole groups.
+
+    Efron 1979; Field and Welsh 2007 for groups: what was cut from one recording errs together, so rows are not
+    independent and their plain standard error is too small.
+
+    Args:
+        groups: [N] which recording, or text.
+    """
+    rows = _rows(values)
+    _, number = np.unique(np.asarray(groups), return_inverse=True)
+    count = np.bincount(number).astype(float)
+    total = np.stack([np.bincount(number, rows[:, k]) for k in range(rows.shape[1])], -1)
+    weights = rng.multinomial(len(count), np.full(len(count), 1 / len(count)), draws)
+    means = (weights @ total) / (weights @ count)[:, None]
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return np.asarray((high - low) / 2)
 
 
 def multimodal_distance(motions: Array, texts: Array) -> float:
