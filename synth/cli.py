@@ -13,6 +13,8 @@ from synth.errors import CareSynthError
 # name -> module, attribute, the help line of `synth --help`
 GROUPS = {
     "corpus": ("synth.corpus.cli", "corpus", "Training sets of motion: build, show, check."),
+    "evaluate": ("synth.diffusion.cli", "evaluate_model", "Figures of a trained model on held-out motion."),
+    "train-evaluator": ("synth.diffusion.cli", "train_judge", "Train the evaluator that judges models."),
     "generate": ("synth.diffusion.cli", "generate_motions", "Sample interactions from a trained model in a room."),
     "train": ("synth.diffusion.cli", "train_model", "Train the generator on a corpus."),
     "train-classifier": (

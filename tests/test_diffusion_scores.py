@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -21,9 +22,13 @@ from synth.corpus.corpus import build
 from synth.corpus.rows import FEATURES, WIDTH, seen_from
 from synth.corpus.shards import Corpus
 from synth.diffusion import scores
-from synth.diffusion.checkpoint import load_model
+from synth.diffusion.checkpoint import Model, load_model, save_model
+from synth.diffusion.cli import evaluate_model
+from synth.diffusion.config import TrainConfig
+from synth.diffusion.contest import retrieved, sampled
 from synth.diffusion.contrast import Lessons, info_nce, train_evaluator
-from synth.diffusion.data import Batches
+from synth.diffusion.data import Batches, Condition
+from synth.diffusion.denoiser import Denoiser, DenoiserConfig
 from synth.diffusion.evaluate import NOTE, TRUTH, evaluate, held_out
 from synth.diffusion.evaluator import (
     HEADER,
@@ -38,10 +43,12 @@ from synth.diffusion.evaluator import (
     stacked,
 )  # fmt: skip
 from synth.diffusion.features import Moments
+from synth.diffusion.sample import Sampling
 from synth.diffusion.sayings import alike, plain, said_of, said_together
 from synth.diffusion.state import STATE
 from synth.diffusion.text import TokenTable, captions_of, corpus_tokens
 from synth.errors import BadFile, BadOption
+from synth.text import TextEncoder
 
 SMALL = EvaluatorConfig(
     width=32, layers=2, heads=2, patch=8, size=16, dropout=0.05, updates=60, batch=16, frames=80, rate=2e-3, warmup=5,
@@ -508,3 +515,64 @@ def test_an_evaluation_that_cannot_be_says_why(
         evaluate(corpus, made, texts=texts, splits=["tests"])
     with pytest.raises(BadOption, match="fps"):
         evaluate(corpus, replace(made, fps=30.0), texts=texts)
+
+
+# What is compared
+
+
+class Repeating(torch.nn.Module):
+    """A model that keeps what people start with."""
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+        return condition.start[:, :, None].expand_as(x)
+
+
+def test_a_model_is_asked_for_what_was_held_out_in_any_batches(corpus: Corpus, texts: TokenTable) -> None:
+    config = TrainConfig(frames=SMALL.frames)
+    model = Model(Repeating(), config, Moments.of(corpus), corpus.fps, {})  # type: ignore[arg-type]
+    draws = held_out(corpus, frames=SMALL.frames)[::3]
+    plainly = Sampling(count=2, physics=None)
+    made = sampled(model, corpus, draws, texts, plainly, batch=3)
+    assert [item.caption for item in made] == [draw.caption for draw in draws]
+    for item, draw in zip(made, draws, strict=True):
+        real = sample_of(corpus, draw)
+        assert item.features.shape == real.features.shape
+        assert item.roles == real.roles
+        pose = slice(9, 135)  # the body's, which is the same in every frame of reference
+        np.testing.assert_allclose(item.features[:, 0, pose], real.features[:, 0, pose], atol=1e-4)
+        assert np.ptp(item.features, axis=1).max() < 1e-4
+    torch.manual_seed(0)
+    net = Denoiser(DenoiserConfig(width=16, layers=1, heads=2)).eval()
+    torch.nn.init.normal_(net.motion_out.weight, std=0.05)
+    model = replace(model, denoiser=net)
+    one, three = (sampled(model, corpus, draws[:5], texts, plainly, batch=size) for size in (1, 3))
+    for a, b in zip(one, three, strict=True):
+        np.testing.assert_allclose(a.features, b.features, atol=1e-4)
+    with pytest.raises(BadOption, match="fps"):
+        sampled(replace(model, fps=30.0), corpus, draws, texts, plainly)
+
+
+def test_retrieval_answers_with_training_motion_of_as_many_people(corpus: Corpus) -> None:
+    draws = held_out(corpus, frames=SMALL.frames)[::5]
+    train = [np.asarray(corpus.sequence(index))[0, :, 9:15].tobytes() for index in corpus.of_split("train")]
+    for item, draw in zip(retrieved(corpus, draws, TextEncoder()), draws, strict=True):
+        assert item.caption == draw.caption
+        assert len(item.features) == corpus.entries[draw.index].people
+        pose = item.features[0, :, 9:15].astype(np.float32).tobytes()
+        assert any(pose in whole for whole in train)
+
+
+def test_the_command_gives_rows_of_truth_retrieval_and_model(corpus: Corpus, judge: Evaluator, tmp_path: Path) -> None:
+    save_evaluator(judge, tmp_path / "judge.safetensors")
+    net = Denoiser(DenoiserConfig(width=16, layers=1, heads=2)).eval()
+    config = TrainConfig(frames=SMALL.frames, model=net.config)
+    save_model(Model(net, config, Moments.of(corpus), corpus.fps, {}), tmp_path / "m.safetensors")
+    arguments = ["--corpus", str(corpus.folder), "--evaluator", str(tmp_path / "judge.safetensors")]
+    more = ["--model", str(tmp_path / "m.safetensors"), "--pool", "8", "--json"]
+    done = CliRunner().invoke(evaluate_model, [*arguments, *more])
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.output)["rows"]
+    assert set(rows) == {TRUTH, "retrieval", "model"}
+    assert all(len(row["r_precision"]) == 3 for row in rows.values())
+    done = CliRunner().invoke(evaluate_model, [*arguments[:3], str(tmp_path / "m.safetensors")])
+    assert isinstance(done.exception, BadFile)

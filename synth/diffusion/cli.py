@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Callable
@@ -118,4 +119,59 @@ def generate_motions(
     if refused:
         raise CareSynthError(
             f"{out / 'generated.jsonl'}: {refused} of {count} motions did not come out fit to be shown"
+        )
+
+
+@click.command("train-evaluator", context_settings={"show_default": True})
+@click.option("--corpus", type=click.Path(path_type=Path), required=True, help="Built by `synth corpus build`.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The training's own folder.")
+@click.option("--updates", type=int, default=None, help="Of the weights.  [default: the evaluator's own]")
+def train_judge(corpus: Path, out: Path, updates: int | None) -> None:
+    """Train the evaluator of motion and words that `synth evaluate` judges with, on the training split alone."""
+    from dataclasses import replace
+
+    from synth.corpus.shards import Corpus
+    from synth.diffusion.contrast import EVALUATOR, train_evaluator
+    from synth.diffusion.evaluator import EvaluatorConfig
+
+    settings = EvaluatorConfig()
+    if updates is not None:
+        if not 1 <= updates <= 10**7:
+            raise BadOption("--updates", updates, f"1 to {10**7}")
+        settings = replace(settings, updates=updates)
+    opened = Corpus.open(corpus)
+    _run(lambda stop: train_evaluator(opened, settings, out, _report, stop))
+    click.echo(f"{out / EVALUATOR}: {settings.updates} updates")
+
+
+@click.command("evaluate", context_settings={"show_default": True})
+@click.option("--corpus", type=click.Path(path_type=Path), required=True, help="Whose held-out takes are asked for.")
+@click.option("--evaluator", "judge", type=click.Path(path_type=Path), required=True, help="From train-evaluator.")
+@click.option("--model", type=click.Path(path_type=Path), default=None, help="Trained; without it, no such row.")
+@click.option("--captions", type=int, default=1, help="Captions of each held-out sequence that are asked for.")
+@click.option("--pool", type=int, default=32, help="Texts that R-precision chooses among.")
+@click.option("--seed", type=int, default=0, help="Of the samples, pools and halves.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def evaluate_model(
+    corpus: Path, judge: Path, model: Path | None, captions: int, pool: int, seed: int, as_json: bool
+) -> None:
+    """R-precision, Frechet distance and the like on held-out takes: ground truth, retrieval, and a model.
+
+    Retrieval answers with the training motion whose caption is nearest. Not comparable with published numbers.
+    """
+    for option, value, high in (("--captions", captions, 100), ("--seed", seed, 2**31)):
+        if not 0 <= value <= high:
+            raise BadOption(option, value, f"0 to {high}")
+    from synth.diffusion.contest import evaluated
+
+    found = evaluated(corpus, judge, model, max(1, captions), seed, pool)
+    if as_json:
+        click.echo(json.dumps(found, sort_keys=True))
+        return
+    click.echo(found["note"])
+    for name, row in found["rows"].items():
+        ranks = " ".join(f"{value:.3f}" for value in row["r_precision"])
+        click.echo(
+            f"{name:14s} R@1-3 {ranks}  FID {row['frechet']:.3f}  distance {row['multimodal_distance']:.3f}  diversity "
+            f"{row['diversity']:.3f}  coverage {row['coverage']:.3f}  copying {row['copying']:.3f}"
         )

@@ -1,0 +1,138 @@
+"""What is compared with held-out motion: the model's answer to each caption, and the nearest training motion's."""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from synth.corpus.shards import Corpus
+from synth.diffusion.checkpoint import Model, load_model
+from synth.diffusion.data import Batches
+from synth.diffusion.evaluate import evaluate, held_out
+from synth.diffusion.evaluator import Sample, load_evaluator, sample_of
+from synth.diffusion.guidance import physical, predictor
+from synth.diffusion.sample import Sampling
+from synth.diffusion.samplers import SAMPLERS, guided
+from synth.diffusion.text import TokenTable, captions_of, corpus_tokens
+from synth.diffusion.windows import Draw
+from synth.encoders import text_encoder
+from synth.errors import BadOption
+from synth.text import TextEncoder
+
+
+def sampled(
+    model: Model, corpus: Corpus, draws: Sequence[Draw], texts: TokenTable, sampling: Sampling, seed: int = 0,
+    batch: int = 16, start: bool = True,
+) -> list[Sample]:  # fmt: skip
+    """What the model makes of each item's caption, people, furniture and length; in the draws' order.
+
+    Args:
+        texts: the captions' embeddings by the model's own encoder.
+        start: whether the first frame is told, as `synth generate` does; nothing later of the item ever is.
+
+    Raises:
+        BadOption: the model is of another frame rate.
+    """
+    if model.fps != corpus.fps:
+        raise BadOption("--model", f"{model.fps:g} fps", f"{corpus.fps:g} fps, as the corpus")
+    groups: dict[int, list[int]] = defaultdict(list)
+    for at, draw in enumerate(draws):
+        groups[len(draw.order)].append(at)
+    made: list[Sample | None] = [None] * len(draws)
+    for people, members in sorted(groups.items()):
+        reader = Batches(corpus, "train", batch, model.config.frames, people, texts=texts)
+        for first in range(0, len(members), batch):
+            chosen = members[first : first + batch]
+            items = [draws[at] for at in chosen]
+            answers = _batch(model, reader, items, sampling, seed, start)
+            for at, draw, features in zip(chosen, items, answers, strict=True):
+                made[at] = replace(sample_of(corpus, draw), features=features)
+    return [item for item in made if item is not None]
+
+
+def _batch(
+    model: Model, reader: Batches, draws: Sequence[Draw], sampling: Sampling, seed: int, start: bool
+) -> list[np.ndarray]:
+    """Features [P, T, 205] of each item."""
+    device = model.moments.mean.device
+    batch = reader.collate(draws).to(device)
+    known = batch.condition
+    condition = replace(known, target_mask=torch.zeros_like(known.target_mask), target=torch.zeros_like(known.target))
+    if not start:
+        condition = replace(
+            condition, start_mask=torch.zeros_like(known.start_mask), start=torch.zeros_like(known.start)
+        )
+    # noise by the item, so that a batch's make-up changes nothing
+    noise = torch.stack([_noise(batch.x.shape[1:], seed, draw) for draw in draws]).to(device)
+    schedule = model.config.process.tables()
+    predict = predictor(model.denoiser, schedule, model.config.process.objective, condition, sampling.scales)  # type: ignore[arg-type]
+    if sampling.physics is not None:
+        guide = physical(condition, model.moments, model.fps, schedule.steps, sampling.physics)
+        predict = guided(predict, guide)
+    x = SAMPLERS[sampling.sampler](predict, noise, schedule, sampling.count)
+    features = model.moments.denormalise(x).cpu().numpy()
+    people = [len(draw.order) for draw in draws]
+    return [one[:p, : draw.frames] for one, p, draw in zip(features, people, draws, strict=True)]
+
+
+def _noise(shape: torch.Size, seed: int, draw: Draw) -> torch.Tensor:
+    words = zlib.crc32(draw.caption.encode())
+    state = np.random.SeedSequence([seed, draw.index, words]).generate_state(1, np.uint64)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(int(state[0]) >> 1))
+
+
+def retrieved(corpus: Corpus, draws: Sequence[Draw], encoder: TextEncoder) -> list[Sample]:
+    """For each item the training motion, of as many people, whose caption is nearest to the item's.
+
+    Splits go by recording, so that none of them comes from the item's own take.
+    """
+    sayings: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for index in corpus.of_split("train"):
+        entry = corpus.entries[index]
+        sayings[entry.people] += [(index, caption) for caption in captions_of(entry.meta)]
+    vectors = {people: encoder.encode([text for _, text in known]) for people, known in sayings.items()}
+    reader = Batches(corpus, "train", frames=max(draw.frames for draw in draws))
+    found = []
+    for draw, asked in zip(draws, encoder.encode([draw.caption for draw in draws]), strict=True):
+        people = corpus.entries[draw.index].people
+        if people not in sayings:
+            raise BadOption("corpus", f"no training motion of {people} people", "some for every held-out one")
+        nearest, _ = sayings[people][int((vectors[people] @ asked).argmax())]
+        (other,) = reader.each([nearest])
+        found.append(replace(sample_of(corpus, other), caption=draw.caption))
+    return found
+
+
+def evaluated(
+    corpus_folder: Path,
+    evaluator: Path,
+    model: Path | None,
+    captions: int,
+    seed: int,
+    pool: int = 32,
+    sampling: Sampling | None = None,
+) -> dict[str, Any]:
+    """The rows of `synth.diffusion.evaluate.evaluate`: ground truth, retrieval, and a model if there is one.
+
+    Args:
+        captions: of each held-out sequence that are asked for. pool: texts that R-precision chooses among.
+    """
+    corpus, judge = Corpus.open(corpus_folder), load_evaluator(evaluator)
+    asked: dict[int, list[Draw]] = defaultdict(list)
+    for draw in held_out(corpus, frames=judge.config.frames):
+        asked[draw.index].append(draw)
+    draws = [draw for items in asked.values() for draw in items[:captions]]
+    made = {"retrieval": retrieved(corpus, draws, TextEncoder())}
+    if model is not None:
+        trained = load_model(model)
+        texts = corpus_tokens(corpus, text_encoder(trained.config.encoder))
+        short = [replace(draw, frames=min(draw.frames, trained.config.frames)) for draw in draws]
+        made["model"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed)
+    return evaluate(corpus, judge, made, seed=seed, pool=pool)
