@@ -304,7 +304,6 @@ def _in_hub_cache(hub_id: str) -> Path | None:
 
 def _downloaded(hub_id: str) -> Path | None:
     """Download the model; None when the hub cannot be reached."""
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(HUB_TIMEOUT))
     try:
         from huggingface_hub import hf_hub_download
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -120,9 +121,11 @@ def test_found_by_variable_and_in_the_hub_cache_and_never_downloaded_unasked(
     assert found.folder == other
     asked: list[str] = []
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda hub, name, **_: asked.append(hub) or _refuse())
+    before = dict(os.environ)
     with pytest.raises(Missing):
         text_encoder("clip", allow_hub=True)
     assert asked == ["openai/clip-vit-large-patch14"]
+    assert dict(os.environ) == before  # what processes inherit is the user's
 
 
 def _refuse() -> str:
