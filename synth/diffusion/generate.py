@@ -20,6 +20,7 @@ from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry
 from synth.corpus.place import NoPlace, place
 from synth.corpus.retrieve import Actor, Generated, NothingFits, RetrievalGenerator, standing
+from synth.corpus.touch import measured_contacts
 from synth.diffusion.checkpoint import Model, load_model
 from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample, without_labels
 from synth.encoders import text_encoder
@@ -149,7 +150,8 @@ class DiffusionGenerator:
         rest = np.asarray(self.body.rest_joints(motion.betas), float)
         made = fit_duration(motion, seconds, rng, rest).resample(fps)
         actions = measure_actions(made, self.body, around.furniture)
-        made = replace(made, meta=replace(made.meta, actions=actions.segments))
+        contacts = measured_contacts(made, self.body, around.furniture)
+        made = replace(made, meta=replace(made.meta, actions=actions.segments, contacts=contacts))
         return made, actions, faults_of(made, actions, around, self.body)
 
 
