@@ -154,6 +154,7 @@ def test_a_generated_motion_starts_in_the_room_and_passes_the_gate() -> None:
     assert (motion.frames, motion.fps) == (30, 10.0)
     assert (motion.meta.text, motion.meta.roles, motion.meta.room) == (prompt, ("patient",), "ward_03")
     assert made.faults == ()
+    assert set(motion.meta.quality["adapt"]) >= {"floor_depth_0", "foot_slide"}
     assert set(made.actions.order(0)) == {"standing"}
     joints = joints_of(motion)[0]
     assert room.contains(joints[:, 0, :2]).all()

@@ -28,7 +28,9 @@ from synth.errors import BadOption, Missing
 from synth.interaction import Interaction, Prop
 from synth.motion.actions import Actions, measure_actions
 from synth.motion.adapt import adapt
-from synth.room import Room
+from synth.motion.proxies import proxies_of
+from synth.motion.quality import measure
+from synth.room import Furniture, Room
 from synth.rooms import load_room
 from synth.rooms.props import is_furniture
 from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
@@ -37,6 +39,7 @@ from synth.text import TextEncoder
 
 PACKAGED = Path(__file__).parent / "models" / "default.safetensors"
 ROUNDS, TOGETHER = 3, 4  # rounds of attempts for one motion, and attempts that are sampled together
+NEAR = 2.0  # metres from somebody's way to the middle of furniture that may be touched
 OPENING = 0.3  # seconds of the placed motion that are adapted to the people: its first frame is what counts
 
 
@@ -151,7 +154,13 @@ class DiffusionGenerator:
         made = fit_duration(motion, seconds, rng, rest).resample(fps)
         actions = measure_actions(made, self.body, around.furniture)
         contacts = measured_contacts(made, self.body, around.furniture)
-        made = replace(made, meta=replace(made.meta, actions=actions.segments, contacts=contacts))
+        resting = tuple(contact for contact in contacts if "object" in contact.target)
+        bare = replace(made, meta=replace(made.meta, contacts=resting))
+        proxies = [proxies_of(self.body, shape) for shape in made.betas]
+        # under the name that the gate knows from motions that were adapted to a room
+        quality = {"adapt": measure(bare, proxies, nearby(made, around))}
+        meta = replace(made.meta, actions=actions.segments, contacts=contacts, quality=quality)
+        made = replace(made, meta=meta)
         return made, actions, faults_of(made, actions, around, self.body)
 
 
@@ -176,6 +185,13 @@ def carried_along(props: Sequence[Prop], start: Interaction, motion: Interaction
             replace(prop, transl=transl.astype(np.float32), orient=matrix_to_axis_angle(turned).astype(np.float32))
         )
     return tuple(found)
+
+
+def nearby(motion: Interaction, room: Room) -> list[Furniture]:
+    """The furniture that somebody comes near to."""
+    low, high = motion.transl[..., :2].min((0, 1)) - NEAR, motion.transl[..., :2].max((0, 1)) + NEAR
+    middles = [np.asarray(piece.box.center)[:2] for piece in room.furniture]
+    return [p for p, at in zip(room.furniture, middles, strict=True) if ((at > low) & (at < high)).all()]
 
 
 def found_model(model: str | PathLike[str] | None) -> Path:
