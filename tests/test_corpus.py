@@ -20,6 +20,7 @@ from synth.corpus.retarget import retarget
 from synth.corpus.singles import SINGLES
 from synth.errors import BadFile, BadOption, Missing
 from synth.interaction import Interaction
+from synth.motion import metrics
 from synth.room import furniture_from_json
 from synth.rooms import BUILTIN, load_room
 from synth.rotation import axis_angle_to_matrix
@@ -151,6 +152,18 @@ def test_seats_are_under_sitters() -> None:
             np.array(seat["box"]["size"][:2]) / 2 if seat["class"] == "bed" else 0.3
         )  # on a bed one sits on the edge
         assert (away < limit).all(), f"{item.id}: sits {away} from the middle of its seat"
+
+
+def test_who_walks_leaves_a_foot_behind_and_who_is_dragged_does_not() -> None:
+    walks = [item for item in ENTRIES if item.interaction_class in ("walk_alone", "walk_with_walker", "assist_walking")]
+    for item in walks:
+        motion = item.load().resample(10.0)
+        for person in range(motion.people):
+            way, share = metrics.gliding(joints_of(motion, person), 10.0)
+            assert way < 0.8 or share < 0.1, item.id
+    still = joints_of(walks[0].load().resample(10.0))[:1].repeat(30, 0)
+    still[..., 0] += np.linspace(0, 1.5, 30)[:, None]
+    assert metrics.gliding(still, 10.0) == (pytest.approx(2.9), 1.0)
 
 
 def test_damaged_library_is_named(tmp_path: Path) -> None:

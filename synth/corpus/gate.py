@@ -26,6 +26,7 @@ FURNITURE = (0.10, 0.18)  # spheres in solids: cushions give, and the spheres ar
 FLOOR = (0.04, 0.10)
 FLOATING = (0.0, 0.05)  # share of frames with nobody's foot, hand, back or seat on anything
 SEATED_NEAR = 0.35  # a pelvis this close to the middle of a thing with a seat sits on it
+GLIDING, GLIDES_FROM = 0.3, 0.8  # share of the way without a foot at rest; seconds of way from which that counts
 JERK = (700.0, 2500.0)  # m/s^3, real captures are at 20-150
 
 
@@ -150,6 +151,9 @@ def _bodies(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:
         air = metrics.floating(points[~on]) if (~on).any() else 0.0
         if air > FLOATING[0]:
             found.append(Fault(f"somebody floats in {100 * air:.0f} % of the frames", air > FLOATING[1]))
+        way, gliding = metrics.gliding(points, motion.fps)
+        if way >= GLIDES_FROM and gliding > GLIDING and on.mean() < 0.5:
+            found.append(Fault(f"somebody glides over the floor ({100 * gliding:.0f} % of the way)", True))
         jerk = metrics.jitter(points, motion.fps)
         if jerk > JERK[0]:
             found.append(Fault(f"somebody jerks ({jerk:.0f} m/s^3)", jerk > JERK[1]))

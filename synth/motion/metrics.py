@@ -12,6 +12,7 @@ from synth.rotation import Array
 from synth.skeleton import JOINT, SMPL_PARENTS
 
 SKATE_SPEED = 0.15  # m/s; below it a foot on the floor stands
+GLIDE_SPEED, UPRIGHT = 0.25, 0.65  # m/s of the pelvis from which someone moves; metres that it is up at least
 SOLE_HEIGHT = 0.025  # metres above the floor up to which a sole point is on it
 
 CONTACT_HEIGHT = 0.06  # a toe joint (0.02 above the sole) or ankle joint (0.07) this far above its standing height
@@ -64,6 +65,22 @@ def skate_ratio(soles: Array, fps: float, height: float = SOLE_HEIGHT, limit: fl
     slowest = np.where(low[..., 1:] & low[..., :-1], fast, np.inf).min(1)
     down = slowest[np.isfinite(slowest)]
     return float((down > limit).mean()) if len(down) else 0.0
+
+
+def gliding(joints: Array, fps: float) -> tuple[float, float]:
+    """Seconds that someone upright moves over the floor, and in which share of them no foot stays behind.
+
+    Whoever walks has a foot at rest at nearly any time; whoever glides moves both about as fast as the pelvis. Real
+    captures are below 0.1. One person [T, 24, 3].
+    """
+    points = np.asarray(joints, float)
+    if len(points) < 2:
+        return 0.0, 0.0
+    fast = np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1) * fps
+    moving = (fast[:, 0] > GLIDE_SPEED) & (points[1:, 0, 2] > UPRIGHT)
+    slowest = fast[:, [JOINT[name] for name, _ in _FEET]].min(-1)
+    glides = moving & (slowest > 0.6 * fast[:, 0])
+    return float(moving.sum() / fps), float(glides.sum() / max(moving.sum(), 1))
 
 
 def floor_penetration(joints: Array, margin: float = 0.0) -> float:
