@@ -14,13 +14,14 @@ import torch
 
 from synth.body import load_body
 from synth.corpus import anatomy, asf_amc, ground, library
-from synth.corpus.gate import FALLS
+from synth.corpus.gate import FALLS, faults_of
 from synth.corpus.place import NoPlace, bend_path, clearance, place
 from synth.corpus.retarget import retarget
 from synth.corpus.singles import SINGLES
 from synth.errors import BadFile, BadOption, Missing
 from synth.interaction import Interaction
 from synth.motion import metrics
+from synth.motion.actions import measure_actions
 from synth.room import furniture_from_json
 from synth.rooms import BUILTIN, load_room
 from synth.rotation import axis_angle_to_matrix
@@ -164,6 +165,20 @@ def test_who_walks_leaves_a_foot_behind_and_who_is_dragged_does_not() -> None:
     still = joints_of(walks[0].load().resample(10.0))[:1].repeat(30, 0)
     still[..., 0] += np.linspace(0, 1.5, 30)[:, None]
     assert metrics.gliding(still, 10.0) == (pytest.approx(2.9), 1.0)
+
+
+def test_the_gate_refuses_who_glides() -> None:
+    body, motion = load_body(), next(i for i in ENTRIES if i.id == "walk_slow_01").load().resample(10.0)
+    room = load_room("ward_05")
+    open_floor = replace(room, furniture=(), floor=np.array([[-9.0, -9], [9, -9], [9, 9], [-9, 9]]))
+
+    def told(motion: Interaction) -> list[str]:
+        actions = measure_actions(motion, body)
+        return [fault.text for fault in faults_of(motion, actions, open_floor, body) if "glides" in fault.text]
+
+    assert told(motion) == []
+    pose = motion.body_pose[:, :1].repeat(motion.frames, 1)
+    assert told(replace(motion, body_pose=pose)) == ["somebody glides over the floor (100 % of the way)"]
 
 
 def test_damaged_library_is_named(tmp_path: Path) -> None:

@@ -96,6 +96,14 @@ def staged(out: Path) -> int:
     return len(list((out / STAGING).glob("[!.]*.npz"))) if (out / STAGING).exists() else 0
 
 
+def test_draws_that_were_thrown_away_are_counted(tiny: Path) -> None:
+    corpus = Corpus.open(tiny / "whole")
+    draws = [e.meta["quality"].get("draws", 1) for e in corpus.entries if not e.id.endswith("+mirror")]
+    told = corpus.info["sources"]["library"]["redrawn"]
+    assert told == sum(draws) - len(draws) > 0
+    assert f"| {told} |" in (tiny / "whole" / "README.md").read_text()
+
+
 def test_built_again_is_left_alone_and_other_settings_are_refused(tiny: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (tiny / "whole").rglob("*")}
     config = read_config(tiny / "tiny.yaml")

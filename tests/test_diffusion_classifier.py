@@ -13,8 +13,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from synth.corpus.config import config_from
-from synth.corpus.corpus import build
 from synth.corpus.shards import Corpus
 from synth.diffusion import classifier as classifying
 from synth.diffusion import loop, process
@@ -50,12 +48,8 @@ T = torch.tensor([10, 500, 999])
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """A few motions of the library, of one and of two people."""
-    folder = tmp_path_factory.mktemp("corpus")
-    settings = {"name": "tiny", "val": 0.0, "test": 0.0, "sources": [{"name": "library", "limit": 14}]}
-    build(config_from(settings, "tiny"), folder / "tiny", 1)
-    return Corpus.open(folder / "tiny")
+def corpus(few_motions: Corpus) -> Corpus:
+    return few_motions
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from synth.corpus.config import config_from
-from synth.corpus.corpus import build
 from synth.corpus.shards import Corpus
 from synth.diffusion import losses as loss
 from synth.diffusion import train as training
@@ -31,12 +29,8 @@ SMALL = DenoiserConfig(width=32, layers=2, heads=2, patch=4, dropout=0.0)
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """A few motions of the library, of one and of two people."""
-    folder = tmp_path_factory.mktemp("corpus")
-    settings = {"name": "tiny", "val": 0.0, "test": 0.0, "sources": [{"name": "library", "limit": 14}]}
-    build(config_from(settings, "tiny"), folder / "tiny", 1)
-    return Corpus.open(folder / "tiny")
+def corpus(few_motions: Corpus) -> Corpus:
+    return few_motions
 
 
 @pytest.fixture(scope="module")

@@ -201,6 +201,7 @@ JOB = {"scene": "ward_03", "prompt": "a patient stands waiting", "seed": 1, "sec
 def test_motions_in_a_folder_are_made_once_and_the_job_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model(Still(), CONFIG, moments(), 20.0, {"updates": 0})  # type: ignore[arg-type]
     monkeypatch.setattr(batch, "load_model", lambda path: model)
+    (tmp_path / "any").write_bytes(b"one model")
     out, told = tmp_path / "out", []
     assert batch.generate_into(out, JOB, 1, tmp_path / "any", told.append) == 0
     before = (out / "0000.npz").read_bytes()
@@ -214,6 +215,10 @@ def test_motions_in_a_folder_are_made_once_and_the_job_is_kept(tmp_path: Path, m
     assert (motion.frames, motion.fps, motion.meta.text) == (20, 10.0, JOB["prompt"])
     with pytest.raises(BadOption, match="--out"):
         batch.generate_into(out, {**JOB, "seed": 2}, 1, tmp_path / "any", told.append)
+    (tmp_path / "any").write_bytes(b"another model")
+    with pytest.raises(BadOption, match="--out"):
+        batch.generate_into(out, JOB, 1, tmp_path / "any", told.append)
+    (tmp_path / "any").write_bytes(b"one model")
     (out / batch.LIST).write_text("no json")
     with pytest.raises(BadFile, match="generated"):
         batch.generate_into(out, JOB, 1, tmp_path / "any", told.append)

@@ -131,8 +131,15 @@ def test_the_picture_goes_through_the_same_lens_as_the_ids(lens, tmp_path):
         scene.cycles.use_denoising = False
         scene.view_settings.view_transform = "Raw"
         set_camera(scene, camera)
+        window = (W // 4, H // 8, W // 2, H)
+        part = render_colour(scene, tmp_path, seed=1, window=window)
         picture = render_colour(scene, tmp_path, seed=1)
-    assert picture.shape == (H, W, 3)
+    assert picture.shape == part.shape == (H, W, 3)
+    left, top, right, bottom = window
+    outside = np.ones((H, W), bool)
+    outside[top:bottom, left:right] = False
+    assert part[outside].max() <= 2  # dithered black
+    assert np.abs(part.astype(int) - picture)[~outside].mean() < 2
     truth = expected(camera, PLACES)[0] > 0
     bright = picture.mean(-1) > 128
     # the picture's edges are antialiased, so a pixel on the outline may fall to either side

@@ -22,9 +22,9 @@ from synth.corpus import matching
 from synth.corpus.duration import Idle, fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry, library
-from synth.corpus.place import STANDS_FOR, NoPlace, place
+from synth.corpus.place import STANDS_FOR, NoPlace, Placement, place
 from synth.errors import BadOption, CareSynthError
-from synth.interaction import Interaction
+from synth.interaction import Interaction, Meta
 from synth.motion.actions import Actions, measure_actions
 from synth.motion.adapt import adapt
 from synth.room import Furniture, Room
@@ -211,37 +211,43 @@ class RetrievalGenerator:
         self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seconds: float, fps: float
     ) -> tuple[Interaction, Actions, list[Fault]]:
         motion = entry.load()
-        roles = self.roles(motion, prompt)
-        people = [Actor.draw(role, rng, self.body) for role in roles]
-        placed = place(motion, self.room, rng, self.body)
-        betas = np.stack([person.betas for person in people]).astype(np.float32)
-        around = replace(self.room, furniture=standing(self.room, placed.motion))
-        adapted = adapt(placed.motion, placed.stage_map, betas, self.body, around, rng)
+        scene = self.set_up(motion, prompt, rng)
+        placed = scene.placed
+        adapted = adapt(placed.motion, placed.stage_map, scene.betas, self.body, scene.around, rng)
         core = adapted.meta.core or (0.0, adapted.seconds)
         whole = (core[1] - core[0]) * 0.8 <= seconds + 0.1 and placed.cut[1] - placed.cut[0] >= motion.seconds - 0.1
-        rest = np.asarray(self.body.rest_joints(betas), float)
+        rest = np.asarray(self.body.rest_joints(scene.betas), float)
         made = fit_duration(adapted, seconds, rng, rest, self._idle).resample(fps)
-        meta = replace(
-            made.meta,
+        meta = self.told(made.meta, entry, prompt, scene)
+        made = replace(made, meta=meta)
+        actions = measure_actions(made, self.body, scene.around.furniture)
+        made = replace(made, meta=replace(meta, actions=actions.segments))
+        return made, actions, faults_of(made, actions, scene.around, self.body, whole)
+
+    def set_up(self, motion: Interaction, prompt: str, rng: np.random.Generator) -> SetUp:
+        """Draw the people and the place of a motion of the library. Raises NoPlace."""
+        roles = list(motion.meta.roles)
+        if len(roles) == 1:  # a lone person is what the prompt says
+            roles = [matching.role_in(prompt) or roles[0]]
+        people = tuple(Actor.draw(role, rng, self.body) for role in roles)
+        placed = place(motion, self.room, rng, self.body)
+        around = replace(self.room, furniture=standing(self.room, placed.motion))
+        return SetUp(placed, tuple(roles), people, around)
+
+    def told(self, meta: Meta, entry: LibraryEntry, prompt: str, scene: SetUp) -> Meta:
+        """What is known of a motion before it is measured: words, people and room."""
+        return replace(
+            meta,
             text=prompt,
             captions=entry.captions,
             interaction_class=entry.interaction_class,
-            roles=tuple(roles),
-            genders=tuple(person.gender for person in people),
-            ages=tuple(person.age for person in people if person.age is not None),
+            roles=scene.roles,
+            genders=tuple(person.gender for person in scene.people),
+            ages=tuple(person.age for person in scene.people if person.age is not None),
             room=self.room.name,
             body_model=self.body.name,
             actions=(),
         )
-        made = replace(made, meta=meta)
-        actions = measure_actions(made, self.body, around.furniture)
-        made = replace(made, meta=replace(meta, actions=actions.segments))
-        return made, actions, faults_of(made, actions, around, self.body, whole)
-
-    def roles(self, motion: Interaction, prompt: str) -> list[str]:
-        """The motion's roles; a lone person is what the prompt says."""
-        roles = list(motion.meta.roles)
-        return [matching.role_in(prompt) or roles[0]] if len(roles) == 1 else roles
 
     @cached_property
     def _idle(self) -> Idle | None:
@@ -283,6 +289,21 @@ class Actor:
             return Actor(person.betas, person.gender, round(person.age, 1))
         # an official SMPL model: its betas are standard deviations of its own population
         return Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """Where a motion happens and who is in it; `around`: the room less what moves in it."""
+
+    placed: Placement
+    roles: tuple[str, ...]
+    people: tuple[Actor, ...]
+    around: Room
+
+    @property
+    def betas(self) -> np.ndarray:
+        """[P, 10]."""
+        return np.stack([person.betas for person in self.people]).astype(np.float32)
 
 
 def standing(room: Room, motion: Interaction) -> tuple[Furniture, ...]:

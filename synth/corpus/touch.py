@@ -31,14 +31,16 @@ def measured_contacts(motion: Interaction, body: BodyModel, furniture: Sequence[
         furniture: in the motion's frame.
     """
     skin = mesh.Skin.of(body)
-    skins = mesh.posed_skins(motion, body, skin)
+    skins, parts = mesh.posed_skins(motion, body, skin), _parts(skin)
     found: list[Contact] = []
     for person in range(motion.people):
         for other in range(motion.people):
             if other != person:
                 both = motion.present[person] & motion.present[other]
                 for hand in ("left_hand", "right_hand"):
-                    found += _held(skins[person], skins[other], both, skin, hand, motion.fps, person, other)
+                    fingers = skins[person][:, skin.part(hand)]
+                    for start, end, part in _held(fingers, skins[other], both, parts, motion.fps):
+                        found.append(Contact(person, hand, {"person": other, "part": part}, start, end))
         whole = np.zeros((motion.frames, len(body.v_template), 3))
         whole[:, skin.ids] = skins[person]
         whole[~motion.present[person]] = 10.0  # nobody there touches nothing
@@ -52,24 +54,22 @@ def measured_contacts(motion: Interaction, body: BodyModel, furniture: Sequence[
 
 
 def _held(
-    own: Array, other: Array, both: np.ndarray, skin: mesh.Skin, hand: str, fps: float, person: int, partner: int
-) -> list[Contact]:
-    """Spans in which a hand is on another person, with the part that it is mostly on."""
-    fingers = own[:, skin.part(hand)]
-    names = _parts(skin)
-    apart = np.full(len(own), np.inf)
-    where = np.zeros(len(own), int)
+    fingers: Array, other: Array, both: np.ndarray, parts: np.ndarray, fps: float
+) -> list[tuple[float, float, str]]:
+    """Spans (start, end) in which a hand's skin is on another person's, with the part that it is mostly on."""
+    apart = np.full(len(other), np.inf)
+    where = np.zeros(len(other), int)
     low, high = other.min(1) - TOUCH, other.max(1) + TOUCH
     may = both & ((fingers.max(1) > low) & (fingers.min(1) < high)).all(1)
     for frame in np.flatnonzero(may):
         distance, vertex = cKDTree(other[frame]).query(fingers[frame])
         nearest = int(distance.argmin())
-        apart[frame], where[frame] = distance[nearest], names[vertex[nearest]]
+        apart[frame], where[frame] = distance[nearest], parts[vertex[nearest]]
     found = []
     for start, end in _spans(apart < TOUCH, fps):
-        inside = where[round(start * fps) : round(end * fps)][apart[round(start * fps) : round(end * fps)] < TOUCH]
-        part = BODY_PARTS[int(np.bincount(inside).argmax())]
-        found.append(Contact(person, hand, {"person": partner, "part": part}, start, end))
+        frames = slice(round(start * fps), round(end * fps))
+        inside = where[frames][apart[frames] < TOUCH]
+        found.append((start, end, BODY_PARTS[int(np.bincount(inside).argmax())]))
     return found
 
 

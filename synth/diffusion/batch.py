@@ -11,6 +11,7 @@ import numpy as np
 
 from synth.body import load_body
 from synth.corpus.retrieve import NothingFits
+from synth.corpus.shards import sha256
 from synth.diffusion.checkpoint import load_model
 from synth.diffusion.generate import DiffusionGenerator, found_model
 from synth.errors import BadFile, BadOption
@@ -36,7 +37,7 @@ def generate_into(
     trained = load_model(path)
     room = load_room(str(settings["scene"]))
     generator = DiffusionGenerator(room, load_body(), model=trained)
-    job = {**settings, "model": trained.facts}
+    job = {**settings, "model": sha256(path)}
     if (out / SETTINGS).exists():
         if read_json(out / SETTINGS) != job:
             raise BadOption("--out", str(out), "a new folder, or one of the same settings and model")

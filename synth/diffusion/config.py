@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from synth.diffusion.denoiser import DenoiserConfig, Size
 from synth.diffusion.losses import Weights
+from synth.diffusion.process import Objective
 from synth.diffusion.schedule import Schedule, cosine, linear
 from synth.encoders import ENCODERS
 from synth.errors import BadFile, BadOption
@@ -17,7 +18,8 @@ FOLDER = Path(__file__).parent / "configs"
 PRECISIONS = ("no", "bf16", "fp16")
 
 
-def _number(default: float, low: float, high: float) -> Any:
+def number(default: float, low: float, high: float) -> Any:
+    """A setting from `low` to `high`."""
     return field(default=default, metadata={"range": (low, high)})
 
 
@@ -30,8 +32,13 @@ class Process:
     """The diffusion process: its schedule and what the network predicts."""
 
     schedule: str = _word("cosine", "cosine", "linear")
-    steps: int = _number(1000, 2, 10**5)
+    steps: int = number(1000, 2, 10**5)
     objective: str = _word("x0", "x0", "epsilon", "v")
+
+    @property
+    def predicts(self) -> Objective:
+        """The objective, of which the configuration's reader knows that it is one."""
+        return cast(Objective, self.objective)
 
     def tables(self) -> Schedule:
         return (cosine if self.schedule == "cosine" else linear)(self.steps)
@@ -41,11 +48,11 @@ class Process:
 class Drop:
     """How often a condition is left out in training, so that guidance can compare with and without."""
 
-    text: float = _number(0.1, 0, 1)
-    scene: float = _number(0.1, 0, 1)
-    partner: float = _number(0.1, 0, 1)
-    start: float = _number(0.5, 0, 1)
-    target: float = _number(0.7, 0, 1)
+    text: float = number(0.1, 0, 1)
+    scene: float = number(0.1, 0, 1)
+    partner: float = number(0.1, 0, 1)
+    start: float = number(0.5, 0, 1)
+    target: float = number(0.7, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -63,23 +70,23 @@ class Updates:
     """
 
     name: str = "caresynth"
-    seed: int = _number(0, 0, 2**63 - 1)
-    updates: int = _number(20000, 1, 10**9)
-    batch: int = _number(64, 1, 10**5)
-    accumulate: int = _number(1, 1, 10**4)
-    frames: int = _number(240, 8, 10**4)
-    rate: float = _number(4e-4, 0, 1)
-    last_rate: float = _number(0.05, 0, 1)
-    warmup: int = _number(500, 0, 10**8)
-    weight_decay: float = _number(0.01, 0, 10)
-    clip: float = _number(1.0, 0, 1e6)
-    ema: float = _number(0.999, 0, 1)
-    balance: float = _number(0.5, 0, 1)
+    seed: int = number(0, 0, 2**63 - 1)
+    updates: int = number(20000, 1, 10**9)
+    batch: int = number(64, 1, 10**5)
+    accumulate: int = number(1, 1, 10**4)
+    frames: int = number(240, 8, 10**4)
+    rate: float = number(4e-4, 0, 1)
+    last_rate: float = number(0.05, 0, 1)
+    warmup: int = number(500, 0, 10**8)
+    weight_decay: float = number(0.01, 0, 10)
+    clip: float = number(1.0, 0, 1e6)
+    ema: float = number(0.999, 0, 1)
+    balance: float = number(0.5, 0, 1)
     precision: str = _word("no", *PRECISIONS)
     compile: bool = False
-    log_every: int = _number(50, 1, 10**9)
-    save_every: int = _number(1000, 1, 10**9)
-    pairs: float = _number(0.5, 0, 1)
+    log_every: int = number(50, 1, 10**9)
+    save_every: int = number(1000, 1, 10**9)
+    pairs: float = number(0.5, 0, 1)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

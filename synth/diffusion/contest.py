@@ -72,7 +72,7 @@ def _batch(
     # noise by the item, so that a batch's make-up changes nothing
     noise = torch.stack([_noise(batch.x.shape[1:], seed, draw) for draw in draws]).to(device)
     schedule = model.config.process.tables()
-    predict = predictor(model.denoiser, schedule, model.config.process.objective, condition, sampling.scales)  # type: ignore[arg-type]
+    predict = predictor(model.denoiser, schedule, model.config.process.predicts, condition, sampling.scales)
     if sampling.physics is not None:
         guide = physical(condition, model.moments, model.fps, schedule.steps, sampling.physics)
         predict = guided(predict, guide)

@@ -6,30 +6,27 @@ is the caption that was drawn of it; captions that say the same are no negatives
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from synth import __version__
 from synth.corpus.shards import Corpus
+from synth.diffusion import loop
 from synth.diffusion.data import Batches
 from synth.diffusion.evaluator import Evaluator, EvaluatorConfig, Sample, TwoTowers, sample_of, save_evaluator
 from synth.diffusion.features import Moments
+from synth.diffusion.loop import Report
 from synth.diffusion.sayings import alike, said_of
-from synth.diffusion.state import begin, follow, optimiser_of, rate_at, resume, save_state
 from synth.diffusion.text import TokenTable, captions_of, corpus_tokens
-from synth.errors import CareSynthError
 
 EVALUATOR = "evaluator.safetensors"
 _STREAM = 3  # of the seed's streams of randomness, the one of dropout
-Report = Callable[[int, int, dict[str, float], float], None]  # update, of how many, figures, seconds left
 
 
 @dataclass(frozen=True)
@@ -74,56 +71,26 @@ def train_evaluator(
         KeyboardInterrupt: it was asked to stop; the state is saved.
     """
     config.checked("the evaluator's settings")
-    begin(out, config.to_json(), corpus)
-    moments = Moments.of(corpus)
-    texts = texts or corpus_tokens(corpus)
-    lessons = Lessons(corpus, config, texts)
+    worker = loop.begin(out, config, corpus, device)
+    moments, known = Moments.of(corpus), texts or corpus_tokens(corpus)
+    lessons = Lessons(corpus, config, known)
     torch.manual_seed(config.seed)
-    net = TwoTowers(config).to(device)
-    optimiser = optimiser_of(net, config.rate, config.weight_decay)
-    mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
-    first = resume(out, net, mean, optimiser)
-    facts = {
-        "corpus": corpus.info["name"], "split": "train", "sequences": len(lessons.batches.indices),
-        "caresynth": __version__, "torch": torch.__version__, "device": device,
-    }  # fmt: skip
+    facts = loop.facts_of(worker, corpus) | {"split": "train"}
 
-    def evaluator(update: int) -> Evaluator:
+    def evaluator(mean: loop.Weights, update: int) -> Evaluator:
         judge = TwoTowers(config)
         judge.load_state_dict({name: value.cpu() for name, value in mean.items()})
         return Evaluator(judge.eval(), config, moments, corpus.fps, facts | {"updates": update})
 
-    def save(update: int) -> None:
-        save_state(out, net, mean, optimiser, update)
-        save_evaluator(evaluator(update), out / EVALUATOR)
+    def terms(net: nn.Module, number: int) -> dict[str, Tensor]:
+        torch.manual_seed(int(np.random.default_rng([config.seed, _STREAM, number]).integers(1 << 62)))
+        return loss_of(cast(TwoTowers, net), lessons.at(number), moments, known)
 
-    since = time.monotonic()
-    for update in range(first, config.updates):
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(config, update)
-        net.train()
-        torch.manual_seed(int(np.random.default_rng([config.seed, _STREAM, update]).integers(1 << 62)))
-        found = loss_of(net, lessons.at(update), moments, texts)
-        found["loss"].backward()
-        if config.clip:
-            torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        follow(mean, net, update, config.ema)
-        if (update + 1) % config.log_every == 0 or update + 1 == config.updates:
-            numbers = {name: float(value.detach()) for name, value in found.items()}
-            if not math.isfinite(numbers["loss"]):
-                raise CareSynthError(f"update {update + 1}: loss: found {numbers['loss']}; expected a number: lower "
-                                     "the rate")  # fmt: skip
-            left = (time.monotonic() - since) / (update + 1 - first) * (config.updates - update - 1)
-            report(update + 1, config.updates, numbers, left)
-        stopped = stop()
-        if stopped or (update + 1) % config.save_every == 0:
-            save(update + 1)
-        if stopped:
-            raise KeyboardInterrupt
-    save(config.updates)
-    return evaluator(config.updates)
+    def keep(mean: loop.Weights, update: int) -> None:
+        save_evaluator(evaluator(mean, update), out / EVALUATOR)
+
+    mean = loop.run(worker, out, config, TwoTowers(config), terms, keep, report, stop)
+    return evaluator(mean, config.updates)
 
 
 def loss_of(net: TwoTowers, lesson: Lesson, moments: Moments, texts: TokenTable) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from synth.body.model import BodyModel
 from synth.corpus.rows import FEATURES, WIDTH, centred, to_rows
 from synth.corpus.shards import Corpus
 from synth.diffusion.checkpoint import fill, moments_tensors, pop_known, read_weights, weights_of, write_weights
+from synth.diffusion.config import Updates, number
 from synth.diffusion.data import PEOPLE
 from synth.diffusion.denoiser import MotionAttention, rotary, visible
 from synth.diffusion.features import Moments
@@ -43,44 +44,30 @@ HEADER = "caresynth-evaluator"
 CHUNK = 128  # items that are embedded at once
 
 
-def _number(default: float, low: float, high: float) -> Any:
-    return field(default=default, metadata={"range": (low, high)})
-
-
 @dataclass(frozen=True)
-class EvaluatorConfig:
-    """Size and training of the evaluator.
+class EvaluatorConfig(Updates):
+    """Size and training of the evaluator; what is not listed is as for every training.
 
     Attributes:
         width: of a token. layers, heads: of each transformer. patch: frames a token. size: of an embedding.
-        updates: of the weights. batch: motions an update. frames: longest motion; a multiple of `patch`.
-        rate, last_rate, warmup, weight_decay, clip, ema, balance, log_every, save_every: as in `TrainConfig`.
         alike: cosine of the mean token embeddings from which two texts of one class say the same.
     """
 
-    width: int = _number(128, 8, 4096)
-    layers: int = _number(3, 1, 64)
-    heads: int = _number(4, 1, 64)
-    patch: int = _number(8, 1, 60)
-    size: int = _number(64, 2, 4096)
-    dropout: float = _number(0.1, 0, 0.9)
-    seed: int = _number(0, 0, 2**63 - 1)
-    updates: int = _number(1500, 1, 10**8)
-    batch: int = _number(64, 2, 10**5)
-    frames: int = _number(240, 8, 10**4)
-    rate: float = _number(1e-3, 0, 1)
-    last_rate: float = _number(0.02, 0, 1)
-    warmup: int = _number(100, 0, 10**8)
-    weight_decay: float = _number(0.05, 0, 10)
-    clip: float = _number(1.0, 0, 1e6)
-    ema: float = _number(0.995, 0, 1)
-    balance: float = _number(0.5, 0, 1)
-    alike: float = _number(0.96, 0, 1)
-    log_every: int = _number(50, 1, 10**8)
-    save_every: int = _number(250, 1, 10**8)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    width: int = number(128, 8, 4096)
+    layers: int = number(3, 1, 64)
+    heads: int = number(4, 1, 64)
+    patch: int = number(8, 1, 60)
+    size: int = number(64, 2, 4096)
+    dropout: float = number(0.1, 0, 0.9)
+    updates: int = number(1500, 1, 10**8)
+    batch: int = number(64, 2, 10**5)
+    rate: float = number(1e-3, 0, 1)
+    last_rate: float = number(0.02, 0, 1)
+    warmup: int = number(100, 0, 10**8)
+    weight_decay: float = number(0.05, 0, 10)
+    ema: float = number(0.995, 0, 1)
+    alike: float = number(0.96, 0, 1)
+    save_every: int = number(250, 1, 10**8)
 
     def checked(self, where: str | Path) -> EvaluatorConfig:
         """Itself. Raises BadFile: settings that do not go together."""

@@ -7,7 +7,7 @@ who were drawn, and from there on the model makes the motion. What the gate refu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -18,8 +18,8 @@ from synth.body import BodyModel, load_body
 from synth.corpus.duration import fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry
-from synth.corpus.place import NoPlace, place
-from synth.corpus.retrieve import Actor, Generated, NothingFits, RetrievalGenerator, standing
+from synth.corpus.place import NoPlace
+from synth.corpus.retrieve import Generated, NothingFits, RetrievalGenerator
 from synth.corpus.touch import measured_contacts
 from synth.diffusion.checkpoint import Model, load_model
 from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample, without_labels
@@ -80,10 +80,11 @@ class DiffusionGenerator:
             rng = np.random.default_rng(child)
             chosen = int(rng.integers(len(entries)))
             try:
-                motions = self._round(entries[chosen], prompt, rng, child, seconds, fps)
+                start, around = self._start(entries[chosen], prompt, rng)
             except NoPlace as error:
                 reasons.append(str(error))
                 continue
+            motions = self._round(start, around, prompt, rng, child, seconds, fps)
             for attempt, (motion, actions, faults) in enumerate(motions):
                 made = Generated(
                     interaction=motion,
@@ -107,11 +108,10 @@ class DiffusionGenerator:
         )
 
     def _round(
-        self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seed: np.random.SeedSequence, seconds: float,
-        fps: float,
-    ) -> list[tuple[Interaction, Actions, list[Fault]]]:  # fmt: skip
-        """Several motions from one place and cast."""
-        start, around = self._start(entry, prompt, rng)
+        self, start: Interaction, around: Room, prompt: str, rng: np.random.Generator, seed: np.random.SeedSequence,
+        seconds: float, fps: float,
+    ) -> Iterator[tuple[Interaction, Actions, list[Fault]]]:  # fmt: skip
+        """Several motions from one place and cast; each is measured when it is asked for."""
         names = {str(item["id"]) for item in start.meta.stage}
         used = [piece for piece in around.furniture if piece.id in names]
         scenario = Scenario.in_room(start, prompt, around, used)
@@ -120,32 +120,20 @@ class DiffusionGenerator:
         made = sample(self.model, [scenario] * TOGETHER, words, length, self.body, seed, self.sampling)
         rest = np.asarray(self.body.rest_joints(start.betas), float)
         wheeled = [prop for prop in start.props if is_furniture(prop.cls)]  # what hands hold is not known to the model
-        made = [replace(motion, props=carried_along(wheeled, start, motion, rest)) for motion in made]
-        return [self._checked(motion, rng, around, seconds, fps) for motion in made]
+        for motion in made:
+            whole = replace(motion, props=carried_along(wheeled, start, motion, rest))
+            yield self._checked(whole, rng, around, seconds, fps)
 
     def _start(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> tuple[Interaction, Room]:
         """The first moments of a scenario on the people drawn, and the room less what moves in it."""
-        motion = entry.load()
-        roles = self._known.roles(motion, prompt)
-        people = [Actor.draw(role, rng, self.body) for role in roles]
-        placed = place(motion, self.room, rng, self.body)
-        betas = np.stack([person.betas for person in people]).astype(np.float32)
-        around = replace(self.room, furniture=standing(self.room, placed.motion))
-        opening = placed.motion.window(0.0, max(OPENING, 2 / placed.motion.fps))
-        adapted = without_labels(adapt(opening, placed.stage_map, betas, self.body, around, rng))
-        meta = replace(
-            adapted.meta,
-            text=prompt,
-            captions=entry.captions,
-            interaction_class=entry.interaction_class,
-            roles=tuple(roles),
-            genders=tuple(person.gender for person in people),
-            ages=tuple(person.age for person in people if person.age is not None),
-            room=self.room.name,
-            body_model=self.body.name,
-            source={"dataset": "caresynth-diffusion", "id": entry.id, "licence": entry.licence},
-        )
-        return replace(adapted, meta=meta), around
+        scene = self._known.set_up(entry.load(), prompt, rng)
+        placed = scene.placed.motion
+        opening = placed.window(0.0, max(OPENING, 2 / placed.fps))
+        adapted = adapt(opening, scene.placed.stage_map, scene.betas, self.body, scene.around, rng)
+        start = without_labels(adapted)
+        source = {"dataset": "caresynth-diffusion", "id": entry.id, "licence": entry.licence}
+        meta = replace(self._known.told(start.meta, entry, prompt, scene), source=source)
+        return replace(start, meta=meta), scene.around
 
     def _checked(
         self, motion: Interaction, rng: np.random.Generator, around: Room, seconds: float, fps: float

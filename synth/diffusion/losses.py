@@ -6,7 +6,7 @@ where the noise leaves something of it (t <= 0.7 T). Every term is a mean over w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -132,6 +132,3 @@ def turn_between(joints: Tensor, a: int, b: int) -> Tensor:
 
 def _pairs(people: int) -> list[tuple[int, int]]:
     return [(a, b) for a in range(people) for b in range(a + 1, people)]
-
-
-TERMS = tuple(field.name for field in fields(Weights))

@@ -106,8 +106,8 @@ def sample(
     generator = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0]) >> 1)
     noise = torch.randn(len(scenarios), scenarios[0].start.people, padded, FEATURES, generator=generator).to(device)
     schedule = model.config.process.tables()
-    objective = model.config.process.objective
-    predict = predictor(model.denoiser, schedule, objective, condition, sampling.scales)  # type: ignore[arg-type]
+    objective = model.config.process.predicts
+    predict = predictor(model.denoiser, schedule, objective, condition, sampling.scales)
     if sampling.physics is not None:
         boxes, resting, walls = _obstacles(scenarios, framed)
         guide = physical(

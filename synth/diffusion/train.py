@@ -81,10 +81,10 @@ def loss_of(
     there = batch.condition.present[:, :, None, None]
     noisy = process.diffuse(schedule, x, t, noise) * there
     output = net(noisy, t, batch.condition).float()
-    predicted = process.to_x0(schedule, output, noisy, t, config.process.objective)  # type: ignore[arg-type]
+    predicted = process.to_x0(schedule, output, noisy, t, config.process.predicts)
     weight = None
     if config.process.objective != "x0":  # the simple loss of the objective; in x0 that is plain
-        against = process.simple_weights(schedule, "x0") / process.simple_weights(schedule, config.process.objective)  # type: ignore[arg-type]
+        against = process.simple_weights(schedule, "x0") / process.simple_weights(schedule, config.process.predicts)
         weight = process.at(np.minimum(against, 5.0), t, x).flatten()  # min-SNR 5, Hang et al. 2023
     return losses(predicted, x, t, schedule.steps, batch.condition, moments, fps, config.weights, weight)
 
