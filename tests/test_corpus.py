@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -137,6 +138,20 @@ def test_library_motions_are_sound() -> None:
             assert lowest.min() > -below - 0.002, f"{item.id}: person {person} sinks into the floor"
             free = lowest[~carried[frames]]
             assert free.max(initial=0.0) < above, f"{item.id}: person {person} floats"
+
+
+@pytest.mark.parametrize("name", ["ward_02", "ward_03"])
+def test_falls_from_the_edge_take_the_side_of_the_bed_that_has_room(name: str) -> None:
+    falls = [item for item in ENTRIES if item.interaction_class == "fall_from_bed"]
+    assert len(falls) >= 4
+
+    def fits(motion: Interaction, seed: int) -> bool:
+        with contextlib.suppress(NoPlace):
+            return place(motion, load_room(name), np.random.default_rng(seed)).clearance > -0.1
+        return False
+
+    for item in falls:
+        assert any(fits(item.load(), seed) for seed in range(4)), item.id
 
 
 def test_seats_are_under_sitters() -> None:

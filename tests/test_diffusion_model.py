@@ -155,6 +155,14 @@ def test_losses_vanish_on_the_truth_and_grow_with_what_they_name(corpus: Corpus,
     assert late["distance"] == 0
 
 
+def test_only_feet_that_stand_in_both_of_two_frames_may_not_slip() -> None:
+    speed = torch.zeros(1, 1, 2, 22, 3)
+    speed[..., loss.FEET[0], 0] = 3.0  # the left heel
+    speed[..., loss.FEET[3], 1] = 5.0  # the right ball, which never stands
+    stands = torch.tensor([[[[True, True, False, False], [True, True, True, False], [False, True, True, False]]]])
+    torch.testing.assert_close(loss.slip(speed, stands), torch.tensor([[[4.5, 0.0]]]))  # of two feet, of two others
+
+
 def test_physical_guidance_lessens_what_is_wrong(corpus: Corpus, batch: Batch) -> None:
     moments, condition = Moments.of(corpus), batch.condition
     x = batch.x.clone()
