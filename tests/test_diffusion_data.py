@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -467,6 +468,32 @@ def test_a_batch_depends_on_the_seed_and_its_number_alone(corpus: Corpus, tokens
     assert not torch.equal(wanted[0].x, wanted[1].x)
     assert not torch.equal(wanted[0].x, Batches(corpus, "train", 6, 120, seed=10, texts=tokens).at(0).x)
     assert next(resumed).x.shape == found.x.shape
+
+
+def test_batches_of_like_length_hold_what_others_hold(corpus: Corpus, tokens: TokenTable) -> None:
+    """The same items eight batches at a time, each batch as long as its longest in whole patches; by number alone."""
+    batches = Batches(corpus, "train", 4, 240, 1, seed=2, texts=tokens, patch=8)
+    eight = [batches.draw(step) for step in range(8, 16)]
+    again = Batches(corpus, "train", 4, 240, 1, seed=2, texts=tokens, patch=8)
+    assert eight[5] == again.draw(13)
+    spans = sorted((min(d.frames for d in draws), max(d.frames for d in draws)) for draws in eight)
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
+    assert spans[0][1] < spans[-1][0]
+    order = [max(d.frames for d in batches.draw(step)) for step in range(800)]
+    assert abs(np.corrcoef(order, np.arange(800) % 8)[0, 1]) < 0.1  # a batch's place tells nothing of its length
+    count = Counter(d.index for step in range(800) for d in batches.draw(step))
+    plain = Counter(
+        d.index for step in range(800) for d in Batches(corpus, "train", 4, 240, 1, seed=2, texts=tokens).draw(step)
+    )
+    for index, number in plain.items():
+        assert count[index] == pytest.approx(number, rel=0.2)
+    for draws in eight:
+        batch = batches.collate(draws)
+        longest = max(draw.frames for draw in draws)
+        assert batch.x.shape[2] % 24 == 0 or batch.x.shape[2] == 240
+        assert longest <= batch.x.shape[2] < longest + 24
+        whole = again.collate(draws)
+        assert torch.equal(whole.x, batch.x)
 
 
 def test_draws_are_varied_and_balanced(corpus: Corpus, tokens: TokenTable) -> None:

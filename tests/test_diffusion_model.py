@@ -38,11 +38,13 @@ def batch(corpus: Corpus) -> Batch:
     return Batches(corpus, batch=3, frames=48, people=2, seed=1).at(0)
 
 
-@pytest.fixture(scope="module")
-def net() -> Denoiser:
+@pytest.fixture(scope="module", params=[0, 60], ids=["features", "basis"])
+def net(request: pytest.FixtureRequest, batch: Batch) -> Denoiser:
     """With weights that do something: it starts as the identity."""
     torch.manual_seed(0)
-    made = Denoiser(SMALL).eval()
+    made = Denoiser(replace(SMALL, components=request.param)).eval()
+    if made.basis is not None:
+        made.basis.measure([batch], cosine(SMALL.steps))
     with torch.no_grad():
         for value in made.parameters():
             value.add_(0.05 * torch.randn_like(value))
@@ -206,13 +208,16 @@ def curve(
     return found
 
 
-@pytest.mark.parametrize(("how", "made"), [("stop", 3), ("kill", 2)])
-def test_a_stopped_training_goes_on_with_the_same_curve(corpus: Corpus, tmp_path: Path, how: str, made: int) -> None:
-    whole = curve(corpus, tmp_path / "whole", TINY)
+@pytest.mark.parametrize(("how", "made", "optimiser"), [("stop", 3, "adamw"), ("kill", 2, "muon")])
+def test_a_stopped_training_goes_on_with_the_same_curve(
+    corpus: Corpus, tmp_path: Path, how: str, made: int, optimiser: str
+) -> None:
+    config = replace(TINY, optimiser=optimiser, model=replace(SMALL, components=60))
+    whole = curve(corpus, tmp_path / "whole", config)
     assert len(whole) == 6
     with pytest.raises((KeyboardInterrupt, RuntimeError)):
-        curve(corpus, tmp_path / "stopped", TINY, **{how: 3})
-    rest = curve(corpus, tmp_path / "stopped", TINY)
+        curve(corpus, tmp_path / "stopped", config, **{how: 3})
+    rest = curve(corpus, tmp_path / "stopped", config)
     np.testing.assert_allclose(rest, whole[made:], rtol=1e-5)  # of what was broken off the last saved update counts
     a, b = (load_file(tmp_path / name / training.MODEL) for name in ("whole", "stopped"))
     for name, value in a.items():
@@ -240,7 +245,7 @@ def test_a_folder_of_another_training_is_refused(corpus: Corpus, tmp_path: Path)
 
 
 def test_a_model_is_read_as_it_was_written(net: Denoiser, corpus: Corpus, batch: Batch, tmp_path: Path) -> None:
-    model = Model(net, replace(TINY, model=SMALL), Moments.of(corpus), corpus.fps, {"updates": 3})
+    model = Model(net, replace(TINY, model=net.config), Moments.of(corpus), corpus.fps, {"updates": 3})
     save_model(model, tmp_path / "m.safetensors", half=False)
     read = load_model(tmp_path / "m.safetensors")
     assert (read.config, read.fps, read.facts) == (model.config, model.fps, model.facts)
@@ -252,12 +257,12 @@ def test_a_model_is_read_as_it_was_written(net: Denoiser, corpus: Corpus, batch:
 @pytest.mark.parametrize("what", ["text", "version", "shape", "config", "moments"])
 def test_a_damaged_model_says_what_is_wrong(net: Denoiser, corpus: Corpus, tmp_path: Path, what: str) -> None:
     path = tmp_path / "m.safetensors"
-    save_model(Model(net, replace(TINY, model=SMALL), Moments.of(corpus), corpus.fps, {}), path)
+    save_model(Model(net, replace(TINY, model=net.config), Moments.of(corpus), corpus.fps, {}), path)
     if what == "text":
         path.write_text("not a model")
     else:
         tensors = load_file(path)
-        about = {"version": 1, "config": replace(TINY, model=SMALL).to_json(), "fps": 20.0, "facts": {}}
+        about = {"version": 1, "config": replace(TINY, model=net.config).to_json(), "fps": 20.0, "facts": {}}
         if what == "version":
             about["version"] = 99
         if what == "shape":
@@ -274,7 +279,8 @@ def test_a_damaged_model_says_what_is_wrong(net: Denoiser, corpus: Corpus, tmp_p
 @pytest.mark.parametrize(
     ("text", "says"),
     [("updats: 3", "updates"), ("updates: many", "whole number"), ("frames: 90\nmodel: {patch: 4}", "multiple"),
-     ("process: {objective: y0}", "x0"), ("weights: {joints: [1]}", "number"), ("- a", "mapping")],
+     ("process: {objective: y0}", "x0"), ("model: {components: 900}", "at most 205 x model.patch"),
+     ("process: {objective: v}\nmodel: {components: 9}", "process.objective"), ("weights: {joints: [1]}", "number"), ("- a", "mapping")],
 )  # fmt: skip
 def test_a_wrong_configuration_says_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "c.yaml").write_text(text)
@@ -284,7 +290,7 @@ def test_a_wrong_configuration_says_what_is_wrong(tmp_path: Path, text: str, say
 
 def test_packaged_configurations_are_sound() -> None:
     assert read_train_config("smoke").updates == 200
-    assert read_train_config("default").model.width == 256
+    assert read_train_config("default").model.components == 384
     assert read_train_config("full").precision == "bf16"
     with pytest.raises(BadOption, match="smoke"):
         read_train_config("smokee")

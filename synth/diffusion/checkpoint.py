@@ -88,9 +88,12 @@ def read_trained(
 
 
 def weights_of(net: nn.Module, half: bool) -> dict[str, Tensor]:
-    """A network's weights for a file, as float16 or float32."""
-    kind = torch.float16 if half else torch.float32
-    return {name: value.detach().cpu().to(kind).contiguous() for name, value in net.state_dict().items()}
+    """A network's weights for a file, as float16 or float32; what is not trained keeps its digits."""
+    kind, trained = (torch.float16 if half else torch.float32), dict(net.named_parameters())
+    return {
+        name: value.detach().cpu().to(kind if name in trained else value.dtype).contiguous()
+        for name, value in net.state_dict().items()
+    }
 
 
 def moments_tensors(moments: Moments) -> dict[str, Tensor]:

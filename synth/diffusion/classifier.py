@@ -126,7 +126,7 @@ def train_classifier(
     moments, schedule = Moments.of(corpus), config.process.tables()
     torch.manual_seed(config.seed)
     net = Classifier(config.model)
-    readers = loop.readers_of(corpus, config, texts=unread(corpus))
+    readers = loop.readers_of(corpus, config, texts=unread(corpus), patch=config.model.patch)
     facts = loop.facts_of(worker, corpus)
 
     def model(mean: dict[str, Tensor], update: int) -> TrainedClassifier:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from synth.diffusion.denoiser import DenoiserConfig, Size
+from synth.diffusion.features import FEATURES
 from synth.diffusion.losses import Weights
 from synth.diffusion.process import Objective
 from synth.diffusion.schedule import Schedule, cosine, linear
@@ -29,11 +30,16 @@ def _word(default: str, *among: str) -> Any:
 
 @dataclass(frozen=True)
 class Process:
-    """The diffusion process: its schedule and what the network predicts."""
+    """The diffusion process: its schedule, what the network predicts, and how much the steps count in training.
+
+    Attributes:
+        snr: power of the signal-to-noise ratio by which the losses of a step are weighted; see `train.weights_of_t`.
+    """
 
     schedule: str = _word("cosine", "cosine", "linear")
     steps: int = number(1000, 2, 10**5)
     objective: str = _word("x0", "x0", "epsilon", "v")
+    snr: float = number(0.5, 0, 2)
 
     @property
     def predicts(self) -> Objective:
@@ -62,7 +68,8 @@ class Updates:
     Attributes:
         updates: of the weights. batch: motions a batch. accumulate: batches an update.
         frames: longest motion, at the corpus's rate; a multiple of the model's patch.
-        rate: AdamW's, after `warmup` updates, falling to `last_rate` times itself by a half cosine.
+        optimiser: "adamw", or "muon" for the matrices of the blocks; see `state.optimisers_of`.
+        rate: the optimiser's, after `warmup` updates, falling to `last_rate` times itself by a half cosine.
         ema: decay of the running mean of the weights, which is what is used.
         precision: of the network's arithmetic; the losses are float32.
         pairs: share of the batches that hold people together; the others hold one person each.
@@ -75,6 +82,7 @@ class Updates:
     batch: int = number(64, 1, 10**5)
     accumulate: int = number(1, 1, 10**4)
     frames: int = number(240, 8, 10**4)
+    optimiser: str = _word("adamw", "adamw", "muon")
     rate: float = number(4e-4, 0, 1)
     last_rate: float = number(0.05, 0, 1)
     warmup: int = number(500, 0, 10**8)
@@ -156,4 +164,9 @@ def checked(config: Config, where: str | Path) -> Config:
         raise BadFile(where, "model.width", model.width, f"a multiple of twice model.heads, {2 * model.heads}")
     if model.steps != config.process.steps:
         raise BadFile(where, "model.steps", model.steps, f"process.steps, {config.process.steps}")
+    if isinstance(model, DenoiserConfig) and model.components:
+        if model.components > model.patch * FEATURES:
+            raise BadFile(where, "model.components", model.components, f"at most {FEATURES} x model.patch")
+        if config.process.objective != "x0":
+            raise BadFile(where, "process.objective", config.process.objective, "x0, as model.components is not 0")
     return config

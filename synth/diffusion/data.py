@@ -27,6 +27,8 @@ from synth.rotation import Array
 
 PEOPLE = 3  # slots of a scene
 SHORTEST = 2.0  # seconds of a window, of sequences that have them
+BUCKET = 8  # batches that are drawn together and cut by length
+LENGTHS = 10  # of batches
 _STREAM = 2  # of the seed's streams of randomness, the one that draws batches
 _PELVIS = slice(COLUMNS["joints"].start, COLUMNS["joints"].start + 2)
 
@@ -108,6 +110,8 @@ class Batches:
         people: only sequences of that many people, in as many slots; None: all of up to three, in three slots.
         texts: the captions' embeddings; by default made, or read from the cache folder.
         pieces: furniture tokens. groups: groups of surface points.
+        patch: if given, motions of like length come together and a batch is as long as its longest, in whole patches
+            and in one of ten lengths (so that a compiled network sees few shapes); otherwise all are `frames` long.
 
     Raises:
         BadOption: the split holds no such sequences. BadFile: the corpus is damaged.
@@ -116,10 +120,12 @@ class Batches:
     def __init__(
         self, corpus: Corpus, split: str = "train", batch: int = 64, frames: int = 240, people: int | None = None,
         seed: int = 0, balance: float = 0.5, *, texts: TokenTable | None = None, pieces: int = scene.PIECES,
-        groups: int = 0,
+        groups: int = 0, patch: int | None = None,
     ) -> None:  # fmt: skip
         self.corpus, self.batch, self.frames, self.seed = corpus, batch, frames, seed
         self.slots, self.pieces, self.groups = people or PEOPLE, pieces, groups
+        self.grain = -(-frames // (LENGTHS * patch)) * patch if patch else frames
+        self._bucket = BUCKET if patch else 1
         self.indices = [
             index for index in corpus.of_split(split)
             if (corpus.entries[index].people == people if people else corpus.entries[index].people <= PEOPLE)
@@ -148,9 +154,15 @@ class Batches:
 
     def draw(self, step: int) -> list[Draw]:
         """What batch `step` is made of."""
-        rng = np.random.default_rng([self.seed, _STREAM, step])
-        picked = np.searchsorted(self._edges, rng.random(self.batch), side="right")
-        return [self._draw(self.indices[min(at, len(self.indices) - 1)], rng) for at in picked]
+        bucket, part = divmod(step, self._bucket)
+        rng = np.random.default_rng([self.seed, _STREAM, bucket])
+        picked = np.searchsorted(self._edges, rng.random(self.batch * self._bucket), side="right")
+        draws = [self._draw(self.indices[min(at, len(self.indices) - 1)], rng) for at in picked]
+        if self._bucket == 1:
+            return draws
+        draws.sort(key=lambda draw: draw.frames)
+        first = int(rng.permutation(self._bucket)[part]) * self.batch
+        return draws[first : first + self.batch]
 
     def each(self, indices: Sequence[int] | None = None) -> list[Draw]:
         """Every sequence once, as it is told, from its core on if it is too long for one window; first caption."""
@@ -165,7 +177,8 @@ class Batches:
 
     def collate(self, draws: Sequence[Draw]) -> Batch:
         """The batch of these items."""
-        size, slots, longest = len(draws), self.slots, self.frames
+        size, slots = len(draws), self.slots
+        longest = min(self.frames, -(-max(draw.frames for draw in draws) // self.grain) * self.grain)
         known = [self._of(draw.index) for draw in draws]
         cuts = [self._window(draw) for draw in draws]
         heads = np.zeros((size, 1, 1, WIDTH), np.float32)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from synth.diffusion.basis import Basis
 from synth.diffusion.data import Condition
 from synth.diffusion.features import FEATURES
 from synth.diffusion.scene import CELLS, FURNITURE
@@ -52,11 +53,13 @@ class DenoiserConfig(Size):
     Attributes:
         text: width of the words' embeddings. cells: of a height map's side in one token; 0 leaves the map out.
         points: whether furniture comes as groups of 64 surface points (thesis 4.4) besides its boxes.
+        components: of the frame that `synth.diffusion.basis` gives the network's numbers; 0: it works on the features.
     """
 
     text: int = field(default=TEXT, metadata={"range": (1, 8192)})
     cells: int = field(default=8, metadata={"among": (0, 4, 8, 16)})
     points: bool = False
+    components: int = field(default=0, metadata={"range": (0, 10**4)})
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,17 @@ class Denoiser(nn.Module):
         told: what `told` made of that condition; a sampling makes it once and not at every step.
 
     Returns:
-        [B, P, T, 205]; zero where nobody is. What comes after an item's end means nothing.
+        [B, P, T, 205] in the precision of x, whatever the weights'; zero where nobody is. What comes after an item's
+        end means nothing.
     """
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
         width = config.width
-        self.motion_in = nn.Linear(config.patch * FEATURES, width)
+        numbers = config.components or config.patch * FEATURES
+        self.basis = Basis(config.patch, numbers, config.steps) if config.components else None
+        self.motion_in = nn.Linear(numbers, width)
         self.role = nn.Embedding(len(ROLES), width)
         self.shape = nn.Linear(BETAS, width)
         self.start = nn.Linear(FEATURES + 1, width)
@@ -101,7 +107,7 @@ class Denoiser(nn.Module):
         self.modulation = nn.Linear(width, 9 * width)
         self.blocks: Any = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.last = nn.Parameter(torch.randn(2, width) / math.sqrt(width))
-        self.motion_out = nn.Linear(width, config.patch * FEATURES)
+        self.motion_out = nn.Linear(width, numbers)
         for zeroed in (self.modulation, self.motion_out):  # every layer starts as the identity
             nn.init.zeros_(zeroed.weight)
             nn.init.zeros_(zeroed.bias)
@@ -109,21 +115,26 @@ class Denoiser(nn.Module):
     def forward(self, x: Tensor, t: Tensor, condition: Condition, told: Told | None = None) -> Tensor:
         batch, people, frames, _ = x.shape
         patch, width = self.config.patch, self.config.width
-        count = frames // patch
-        told = told or self.told(condition, x.dtype)
-        step = self.step(sinusoids(t * (1000.0 / self.config.steps), width).to(x.dtype))
+        count, dtype = frames // patch, self.motion_in.weight.dtype
+        told = told or self.told(condition)
+        given = x.reshape(batch, people, count, patch * FEATURES)
+        if self.basis is not None:
+            given, estimate, error = self.basis.split(given, t)
+        step = self.step(sinusoids(t * (1000.0 / self.config.steps), width).to(dtype))
         modulation = self.modulation(step).view(batch, 1, 1, 9, width)
-        tokens = self.motion_in(x.reshape(batch, people, count, patch * FEATURES))
-        tokens = tokens + told.said
-        turn = rotary(count, width // self.config.heads, x.device, x.dtype)
+        tokens = self.motion_in(given.to(dtype)) + told.said
+        turn = rotary(count, width // self.config.heads, x.device, dtype)
         for block, keys in zip(self.blocks, told.keys, strict=True):
             tokens = block(tokens, modulation, turn, told.seen, keys, told.known)
         shift, scale = (self.last + step[:, None]).view(batch, 2, 1, 1, width).unbind(1)
-        out = self.motion_out(normed(tokens) * (1 + scale) + shift)
+        out = self.motion_out(normed(tokens) * (1 + scale) + shift).to(x.dtype)
+        if self.basis is not None:
+            out = self.basis.join(estimate + error * out)
         return out.view(batch, people, frames, FEATURES) * condition.present[..., None, None]
 
-    def told(self, condition: Condition, dtype: torch.dtype) -> Told:
-        """What no step of a sampling changes, in `dtype`."""
+    def told(self, condition: Condition) -> Told:
+        """What no step of a sampling changes."""
+        dtype = self.motion_in.weight.dtype
         context, known = self.context(condition, dtype)
         seen = visible(alive_tokens(condition, self.config.patch), condition.together)
         keys = tuple(block.context.keys(context) for block in self.blocks)

@@ -42,11 +42,11 @@ class Scales:
 
 def predictor(
     net: Callable[[Tensor, Tensor, Condition], Tensor], schedule: Schedule, objective: Objective, condition: Condition,
-    scales: Scales, dtype: torch.dtype | None = None,
+    scales: Scales,
 ) -> Predict:  # fmt: skip
     """x_0 as the network sees it, with classifier-free guidance: all branches in one batch.
 
-    The network computes in `dtype`, by default that of its weights; x_0 is put together in that of x.
+    The network computes in the precision of its weights; x_0 is put together in that of x.
 
     x_0 = full + sum over conditions of (weight - 1) (full - without it).
     """
@@ -58,16 +58,14 @@ def predictor(
     used = [(getattr(scales, name) - 1, drop) for name, drop in without.items() if getattr(scales, name) != 1]
     everything = stacked([condition, *(drop(condition) for _, drop in used)])
     there = condition.present[:, :, None, None]
-    first = next(net.parameters(), None) if isinstance(net, nn.Module) else None
-    dtype = dtype or (torch.float32 if first is None else first.dtype)
-    ask_all, ask_one = (asked(net, some, dtype) for some in (everything, condition))
+    ask_all, ask_one = (asked(net, some) for some in (everything, condition))
 
     def predict(x: Tensor, t: int) -> Tensor:
         weighed = bool(used) and scales.last * schedule.steps <= t <= scales.first * schedule.steps
         ask, count = (ask_all, 1 + len(used)) if weighed else (ask_one, 1)
         many = x.repeat(count, 1, 1, 1) * there.repeat(count, 1, 1, 1)
         steps = torch.full((len(many),), t, device=x.device)
-        output = ask(many.to(dtype), steps).to(x.dtype)
+        output = ask(many, steps).to(x.dtype)
         found = process.to_x0(schedule, output, many, t, objective).chunk(count)
         x0 = full = found[0]
         for (weight, _), other in zip(used, found[1:], strict=False):
@@ -78,14 +76,14 @@ def predictor(
 
 
 def asked(
-    net: Callable[[Tensor, Tensor, Condition], Tensor], condition: Condition, dtype: torch.dtype
+    net: Callable[[Tensor, Tensor, Condition], Tensor], condition: Condition
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A network as a function of x and t: a `Denoiser` (compiled or not) works out once what no step changes."""
     plain = getattr(net, "_orig_mod", net)  # of what torch.compile made
     if not isinstance(plain, Denoiser):
         return lambda x, t: net(x, t, condition)
     with torch.no_grad():
-        told = plain.told(condition, dtype)
+        told = plain.told(condition)
     return lambda x, t: net(x, t, condition, told)  # type: ignore[call-arg]
 
 

@@ -65,10 +65,10 @@ def run(
     Raises:
         BadFile: the state is damaged. KeyboardInterrupt: it was asked to stop. CareSynthError: the loss is no number.
     """
-    optimiser: Any = state.optimiser_of(net, config.rate, config.weight_decay)
+    optimisers: list[Any] = state.optimisers_of(net, config.rate, config.weight_decay, config.optimiser)
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
-    first = state.resume(out, net, mean, optimiser)
-    wrapped, optimiser = worker.prepare(net, optimiser)
+    first = state.resume(out, net, mean, optimisers)
+    wrapped, *optimisers = worker.prepare(net, *optimisers)
     if config.compile:
         wrapped = torch.compile(wrapped)
     mean = {name: value.to(worker.device) for name, value in mean.items()}
@@ -76,13 +76,13 @@ def run(
 
     def save(update: int) -> None:
         if worker.is_main_process:
-            state.save_state(out, worker.unwrap_model(net), mean, optimiser, update)
+            state.save_state(out, worker.unwrap_model(net), mean, optimisers, update)
             keep(mean, update)
 
     since = time.monotonic()
     try:
         for update in range(first, config.updates):
-            for group in optimiser.param_groups:
+            for group in (group for each in optimisers for group in each.param_groups):
                 group["lr"] = rate_at(config, update)
             total: dict[str, Tensor] = {}
             wrapped.train()
@@ -94,8 +94,9 @@ def run(
                     total[name] = total.get(name, 0.0) + value.detach() / config.accumulate
             if config.clip:
                 worker.clip_grad_norm_(wrapped.parameters(), config.clip)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+            for each in optimisers:
+                each.step()
+                each.zero_grad(set_to_none=True)
             state.follow(mean, net, update, config.ema)
             if (update + 1) % config.log_every == 0 or update + 1 == config.updates:
                 numbers = {name: float(value) for name, value in total.items()}
@@ -119,10 +120,11 @@ def run(
     return mean
 
 
-def readers_of(corpus: Corpus, config: Updates, texts: TokenTable) -> list[Batches]:
-    """The training split: of one person, of two, or both, as `config.pairs` asks for."""
+def readers_of(corpus: Corpus, config: Updates, texts: TokenTable, patch: int) -> list[Batches]:
+    """The training split: of one person, of two, or both, as `config.pairs` asks for; in patches of the network's."""
+    given: Any = {"texts": texts, "patch": patch}
     return [
-        Batches(corpus, "train", config.batch, config.frames, people, config.seed, config.balance, texts=texts)
+        Batches(corpus, "train", config.batch, config.frames, people, config.seed, config.balance, **given)
         for people in ((1, 2) if 0 < config.pairs < 1 else (2,) if config.pairs else (1,))
     ]
 

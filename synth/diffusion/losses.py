@@ -55,23 +55,21 @@ def losses(
     Args:
         predicted, x: [B, P, T, 205] the predicted and the true clean motion, normalised.
         t: [B] steps of a process of `steps`.
-        weight_of_t: [B] weight of the simple loss by the noise's strength; ones if None.
+        weight_of_t: [B] weight of every term by the noise's strength; ones if None.
     """
+    weight = torch.ones_like(t, dtype=x.dtype) if weight_of_t is None else weight_of_t
     there = condition.present[:, :, None] & condition.frames[:, None]  # [B, P, T]
     found: dict[str, Tensor] = {}
-    error = (predicted - x).square().mean(-1)
-    if weight_of_t is not None:
-        error = error * weight_of_t[:, None, None]
-    found["features"] = mean(error, there)
-    made, true = (joints_of(*decode(item, moments), condition.rest) for item in (predicted, x))  # [B, P, T, 22, 3]
-    own = positions(predicted, moments)
-    found["joints"] = mean((made - true).square().sum(-1).mean(-1), there)
-    found["positions"] = mean((made - own).square().sum(-1).mean(-1), there)
+    found["features"] = mean((predicted - x).square().mean(-1), there, weight)
+    made = joints_of(*decode(predicted, moments), condition.rest)  # [B, P, T, 22, 3]
+    own, true = positions(predicted, moments), positions(x, moments)  # of real motion these are the posed joints
+    found["joints"] = mean((made - true).square().sum(-1).mean(-1), there, weight)
+    found["positions"] = mean((made - own).square().sum(-1).mean(-1), there, weight)
     both = there[..., 1:] & there[..., :-1]
     speed, wanted = (torch.diff(item, dim=2) * fps for item in (made, true))
-    found["velocity"] = mean((speed - wanted).square().sum(-1).mean(-1), both)
-    found["slip"] = mean(slip(speed, standing(x, moments)), both)
-    found["bones"] = mean((bones(own) - bones(true)).square().mean(-1), there)
+    found["velocity"] = mean((speed - wanted).square().sum(-1).mean(-1), both, weight)
+    found["slip"] = mean(slip(speed, standing(x, moments)), both, weight)
+    found["bones"] = mean((bones(own) - bones(true)).square().mean(-1), there, weight)
     if predicted.shape[1] > 1:
         early = t < LATE * steps
         for a, b in _pairs(predicted.shape[1]):
@@ -83,14 +81,15 @@ def losses(
                 ("penetration", torch.relu(torch.minimum(truly, truly.new_tensor(CLOSEST)) - apart).square(), near),
                 ("facing", 1 - torch.cos(turn_between(made, a, b) - turn_between(true, a, b)), two),
             ):
-                found[name] = found.get(name, torch.zeros_like(found["slip"])) + mean(value, mask)
+                found[name] = found.get(name, torch.zeros_like(found["slip"])) + mean(value, mask, weight)
     weighted = {name: getattr(weights, name) * value for name, value in found.items()}
     return {"loss": torch.stack(list(weighted.values())).sum(), **weighted}
 
 
-def mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the values where the mask is true; 0 where it nowhere is."""
-    return torch.where(mask, values, values.new_zeros(())).sum() / mask.sum().clamp_min(1)
+def mean(values: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+    """Mean of the values [B, ...] where the mask is true, each item's times its weight [B]; 0 where it nowhere is."""
+    weighted = values * weight.view(-1, *(1,) * (values.ndim - 1))
+    return torch.where(mask, weighted, values.new_zeros(())).sum() / mask.sum().clamp_min(1)
 
 
 def positions(x: Tensor, moments: Moments) -> Tensor:

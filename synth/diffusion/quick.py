@@ -26,6 +26,7 @@ def quick(model: Model, precision: str = "fp32", compiled: bool = False) -> Mode
     if precision not in PRECISIONS:
         raise BadOption("precision", precision, f"one of {', '.join(PRECISIONS)}")
     net: Any = copy.deepcopy(model.denoiser).to(PRECISIONS[precision]).eval()
+    net.basis = copy.deepcopy(model.denoiser.basis)  # what places people keeps its digits
     if compiled:
         net = torch.compile(net, dynamic=False)
     return replace(model, denoiser=net)

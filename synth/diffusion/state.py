@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,12 +39,26 @@ def rate_at(config: Paced, update: int) -> float:
     return config.rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
-def optimiser_of(net: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
-    """AdamW; matrices decay; vectors, which shift and scale, do not."""
-    matrices = [value for value in net.parameters() if value.ndim > 1]
-    vectors = [value for value in net.parameters() if value.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99))
+def optimisers_of(net: nn.Module, rate: float, decay: float, kind: str = "adamw") -> list[torch.optim.Optimizer]:
+    """AdamW for all, or Muon (Jordan et al. 2024) for the matrices of the transformer's blocks and AdamW for the rest.
+
+    Muon's step has AdamW's size (`match_rms_adamw`), so both go by the same rate. Matrices decay; vectors, which shift
+    and scale, do not.
+    """
+    inner = [
+        value for name, value in net.named_parameters()
+        if kind == "muon" and value.ndim == 2 and name.startswith("blocks.") and name.endswith("weight")
+    ]  # fmt: skip
+    known = {id(value) for value in inner}
+    others = [value for value in net.parameters() if id(value) not in known]
+    groups = [
+        {"params": [value for value in others if value.ndim > 1], "weight_decay": decay},
+        {"params": [value for value in others if value.ndim <= 1], "weight_decay": 0.0},
+    ]
+    found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99))]
+    if inner:
+        found.append(torch.optim.Muon(inner, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+    return found
 
 
 @torch.no_grad()
@@ -54,17 +69,17 @@ def follow(mean: dict[str, Tensor], net: nn.Module, update: int, decay: float) -
     torch._foreach_lerp_(list(mean.values()), [now[name] for name in mean], share)
 
 
-def save_state(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any, update: int) -> None:
+def save_state(out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Sequence[Any], update: int) -> None:
     """Keep what is trained after `update` updates."""
     state = {
         "update": update, "net": net.state_dict(), "mean": mean,
-        "optimiser": getattr(optimiser, "optimizer", optimiser).state_dict(),
+        "optimisers": [getattr(each, "optimizer", each).state_dict() for each in optimisers],
     }  # fmt: skip
     with atomic_path(out / STATE) as temporary:
         torch.save(state, temporary)
 
 
-def resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any) -> int:
+def resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Sequence[Any]) -> int:
     """Fill what is trained from the saved state; the updates already made. Raises BadFile: it is damaged."""
     path = out / STATE
     if not path.exists():
@@ -72,7 +87,8 @@ def resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimiser: Any) -
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
+        for each, kept in zip(optimisers, state["optimisers"], strict=True):
+            each.load_state_dict(kept)
         for name, value in state["mean"].items():
             mean[name].copy_(value)
         return int(state["update"])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from synth.corpus.shards import Corpus
 from synth.diffusion import loop, process
 from synth.diffusion.checkpoint import Model, save_model
-from synth.diffusion.config import TrainConfig
+from synth.diffusion.config import Process, TrainConfig
 from synth.diffusion.data import Batch, Batches, drop
 from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments
@@ -24,6 +24,7 @@ from synth.diffusion.text import corpus_tokens
 from synth.encoders import text_encoder
 from synth.errors import BadOption
 
+MEASURED = 40  # batches of each reader, from which the basis is taken
 __all__ = ["LOGS", "MODEL", "loss_of", "train"]
 
 
@@ -51,8 +52,10 @@ def train(
     moments = Moments.of(corpus)
     torch.manual_seed(config.seed)
     net = Denoiser(config.model)
-    readers = loop.readers_of(corpus, config, corpus_tokens(corpus, encoder))
+    readers = loop.readers_of(corpus, config, corpus_tokens(corpus, encoder), config.model.patch)
     known, schedule = moments.to(worker.device), config.process.tables()
+    if net.basis is not None:
+        net.basis.measure((reader.at(number) for reader in readers for number in range(MEASURED)), schedule)
     facts = loop.facts_of(worker, corpus)
 
     def model(mean: dict[str, Tensor], update: int) -> Model:
@@ -82,10 +85,7 @@ def loss_of(
     noisy = process.diffuse(schedule, x, t, noise) * there
     output = net(noisy, t, batch.condition).float()
     predicted = process.to_x0(schedule, output, noisy, t, config.process.predicts)
-    weight = None
-    if config.process.objective != "x0":  # the simple loss of the objective; in x0 that is plain
-        against = process.simple_weights(schedule, "x0") / process.simple_weights(schedule, config.process.predicts)
-        weight = process.at(np.minimum(against, 5.0), t, x).flatten()  # min-SNR 5, Hang et al. 2023
+    weight = process.at(weights_of_t(schedule, config.process), t, x).flatten()
     return losses(predicted, x, t, schedule.steps, batch.condition, moments, fps, config.weights, weight)
 
 
@@ -95,3 +95,14 @@ def _batch(config: TrainConfig, readers: list[Batches], number: int) -> tuple[Ba
     chances = config.drop
     condition = drop(batch.condition, rng, chances.text, chances.scene, chances.partner, chances.start, chances.target)
     return replace(batch, condition=condition), loop.noise_of(rng)
+
+
+def weights_of_t(schedule: Schedule, process_: Process) -> np.ndarray:
+    """By how much the terms count at every step [T]: min(SNR, 5) to the power `snr` (Hang et al. 2023), mean 1.
+
+    With a power of 1 the details of what is nearly clean are all that is learned, with 0 only what can be said of pure
+    noise.
+    """
+    snr = schedule.alphas_bar / (1 - schedule.alphas_bar)
+    weights = np.minimum(snr, 5.0) ** process_.snr
+    return weights / weights.mean()
