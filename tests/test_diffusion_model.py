@@ -280,7 +280,8 @@ def test_a_damaged_model_says_what_is_wrong(net: Denoiser, corpus: Corpus, tmp_p
     ("text", "says"),
     [("updats: 3", "updates"), ("updates: many", "whole number"), ("frames: 90\nmodel: {patch: 4}", "multiple"),
      ("process: {objective: y0}", "x0"), ("model: {components: 900}", "at most 205 x model.patch"),
-     ("process: {objective: v}\nmodel: {components: 9}", "process.objective"), ("weights: {joints: [1]}", "number"), ("- a", "mapping")],
+     ("process: {objective: v}\nmodel: {components: 9}", "process.objective"),
+     ("weights: {joints: [1]}", "number"), ("- a", "mapping")],
 )  # fmt: skip
 def test_a_wrong_configuration_says_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "c.yaml").write_text(text)

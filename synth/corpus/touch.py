@@ -24,11 +24,14 @@ ON = 0.03  # metres between a seat and who sits on it
 SHORTEST, BREAK = 0.3, 0.2  # seconds a contact lasts at least; gaps that do not end it
 
 
-def measured_contacts(motion: Interaction, body: BodyModel, furniture: Sequence[Furniture] = ()) -> tuple[Contact, ...]:
+def measured_contacts(
+    motion: Interaction, body: BodyModel, furniture: Sequence[Furniture] = (), *, touch: float = TOUCH, on: float = ON
+) -> tuple[Contact, ...]:
     """Everything that touches: hands of one person on another, parts on the floor, the pelvis on furniture.
 
     Args:
         furniture: in the motion's frame.
+        touch: metres between skins below which they touch. on: the same of a seat and who sits on it.
     """
     skin = mesh.Skin.of(body)
     skins, parts = mesh.posed_skins(motion, body, skin), _parts(skin)
@@ -39,7 +42,7 @@ def measured_contacts(motion: Interaction, body: BodyModel, furniture: Sequence[
                 both = motion.present[person] & motion.present[other]
                 for hand in ("left_hand", "right_hand"):
                     fingers = skins[person][:, skin.part(hand)]
-                    for start, end, part in _held(fingers, skins[other], both, parts, motion.fps):
+                    for start, end, part in _held(fingers, skins[other], both, parts, motion.fps, touch):
                         found.append(Contact(person, hand, {"person": other, "part": part}, start, end))
         whole = np.zeros((motion.frames, len(body.v_template), 3))
         whole[:, skin.ids] = skins[person]
@@ -48,27 +51,27 @@ def measured_contacts(motion: Interaction, body: BodyModel, furniture: Sequence[
         seat = whole[:, buttocks(body)]
         for piece in furniture:
             if piece.seat_height is not None:
-                near = mesh.box_distances(seat, piece.world_solids()).min(1) < ON
+                near = mesh.box_distances(seat, piece.world_solids()).min(1) < on
                 found += [Contact(person, "pelvis", {"object": piece.id}, a, b) for a, b in _spans(near, motion.fps)]
     return tuple(found)
 
 
 def _held(
-    fingers: Array, other: Array, both: np.ndarray, parts: np.ndarray, fps: float
+    fingers: Array, other: Array, both: np.ndarray, parts: np.ndarray, fps: float, touch: float
 ) -> list[tuple[float, float, str]]:
     """Spans (start, end) in which a hand's skin is on another person's, with the part that it is mostly on."""
     apart = np.full(len(other), np.inf)
     where = np.zeros(len(other), int)
-    low, high = other.min(1) - TOUCH, other.max(1) + TOUCH
+    low, high = other.min(1) - touch, other.max(1) + touch
     may = both & ((fingers.max(1) > low) & (fingers.min(1) < high)).all(1)
     for frame in np.flatnonzero(may):
         distance, vertex = cKDTree(other[frame]).query(fingers[frame])
         nearest = int(distance.argmin())
         apart[frame], where[frame] = distance[nearest], parts[vertex[nearest]]
     found = []
-    for start, end in _spans(apart < TOUCH, fps):
+    for start, end in _spans(apart < touch, fps):
         frames = slice(round(start * fps), round(end * fps))
-        inside = where[frames][apart[frames] < TOUCH]
+        inside = where[frames][apart[frames] < touch]
         found.append((start, end, BODY_PARTS[int(np.bincount(inside).argmax())]))
     return found
 

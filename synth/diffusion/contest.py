@@ -12,18 +12,27 @@ from typing import Any
 import numpy as np
 import torch
 
+from synth.body import BodyModel, load_body
+from synth.corpus.rows import FEATURES, starts
 from synth.corpus.shards import Corpus
+from synth.corpus.touch import measured_contacts
 from synth.diffusion.checkpoint import Model, load_model
 from synth.diffusion.data import Batches
 from synth.diffusion.evaluate import evaluate, held_out
 from synth.diffusion.evaluator import Sample, load_evaluator, sample_of
+from synth.diffusion.features import Moments, to_interaction
 from synth.diffusion.guidance import physical, predictor
+from synth.diffusion.polish import polished
 from synth.diffusion.sample import Sampling
 from synth.diffusion.samplers import SAMPLERS, guided
 from synth.diffusion.text import TokenTable, captions_of, corpus_tokens
 from synth.diffusion.windows import Draw
 from synth.encoders import text_encoder
 from synth.errors import BadOption
+from synth.interaction import Interaction, Meta
+from synth.motion.fit import one_thread
+from synth.room import furniture_from_json
+from synth.rotation import yaw_matrix
 from synth.text import TextEncoder
 
 
@@ -88,6 +97,32 @@ def _noise(shape: torch.Size, seed: int, draw: Draw) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(int(state[0]) >> 1))
 
 
+def delivered(corpus: Corpus, draws: Sequence[Draw], samples: Sequence[Sample], body: BodyModel) -> list[Interaction]:
+    """Sampled motions as `synth generate` hands them out: on the items' bodies and furniture, polished.
+
+    Args:
+        samples: what `sampled` made of the draws.
+    """
+    found = []
+    for draw, item in zip(draws, samples, strict=True):
+        whole, order = corpus.interaction(draw.index), list(draw.order)
+        rows = np.asarray(corpus.sequence(draw.index))[order, draw.start : draw.start + 1]
+        place, yaw = starts(rows[None])
+        moments = Moments(torch.zeros(FEATURES), torch.ones(FEATURES))
+        meta = Meta(
+            roles=item.roles, genders=tuple(whole.meta.genders[person] for person in order), stage=whole.meta.stage,
+            interaction_class=item.cls,
+        )  # fmt: skip
+        motion = to_interaction(torch.from_numpy(item.features), moments, whole.betas[order], corpus.fps, meta)
+        rest = np.asarray(body.rest_joints(motion.betas), float)[:, 0]
+        motion = motion.transform(yaw_matrix(float(yaw[0])), np.array([*place[0], 0.0]), rest)
+        pieces = [furniture_from_json(piece, "stage", "stage") for piece in whole.meta.stage]
+        with one_thread():
+            motion = polished(motion, body, None, pieces)
+        found.append(replace(motion, meta=replace(motion.meta, contacts=measured_contacts(motion, body, pieces))))
+    return found
+
+
 def retrieved(corpus: Corpus, draws: Sequence[Draw], encoder: TextEncoder) -> list[Sample]:
     """For each item the training motion, of as many people, whose caption is nearest to the item's.
 
@@ -121,6 +156,9 @@ def evaluated(
 ) -> dict[str, Any]:
     """The rows of `synth.diffusion.evaluate.evaluate`: ground truth, retrieval, and a model if there is one.
 
+    The model has two rows: "network" is what it samples, "model" what `synth generate` makes of that, measured on
+    skins and furniture as well.
+
     Args:
         captions: of each held-out sequence that are asked for. pool: texts that R-precision chooses among.
     """
@@ -134,5 +172,12 @@ def evaluated(
         trained = load_model(model)
         texts = corpus_tokens(corpus, text_encoder(trained.config.encoder))
         short = [replace(draw, frames=min(draw.frames, trained.config.frames)) for draw in draws]
-        made["model"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed)
+        made["network"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed)
+        body = load_body()
+        motions = {"model": delivered(corpus, short, made["network"], body)}
+        made["model"] = [
+            Sample.of(motion, draw.caption, body, judge.fps)
+            for motion, draw in zip(motions["model"], short, strict=True)
+        ]
+        return evaluate(corpus, judge, made, seed=seed, pool=pool, motions=motions, body=body)
     return evaluate(corpus, judge, made, seed=seed, pool=pool)

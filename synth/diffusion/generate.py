@@ -22,6 +22,7 @@ from synth.corpus.place import NoPlace
 from synth.corpus.retrieve import Generated, NothingFits, RetrievalGenerator
 from synth.corpus.touch import measured_contacts
 from synth.diffusion.checkpoint import Model, load_model
+from synth.diffusion.polish import polished
 from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample, without_labels
 from synth.encoders import text_encoder
 from synth.errors import BadOption, Missing
@@ -50,6 +51,7 @@ class DiffusionGenerator:
         room: where it happens. body: whose shapes are drawn.
         encoder: a `TextEncoder`, the folder of one, or None for the installed one.
         model: a file that `synth train` wrote, a loaded one, or None for the packaged one.
+        polish: whether what was sampled is made exact (`synth.diffusion.polish`).
 
     Raises:
         Missing: no model is packaged or the encoder is not installed. BadFile: the model is damaged.
@@ -57,24 +59,50 @@ class DiffusionGenerator:
 
     def __init__(
         self, room: Room, body: BodyModel, encoder: str | PathLike[str] | TextEncoder | None = None,
-        model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None,
+        model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None, polish: bool = True,
     ) -> None:  # fmt: skip
         self.room, self.body = room, body
         self.encoder = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder)
         self.model = model if isinstance(model, Model) else load_model(found_model(model))
         named = self.model.config.encoder  # what the model reads; what is near in meaning is MiniLM's to tell
         self.words = self.encoder if named == "minilm" else text_encoder(named)
-        self.sampling = sampling or Sampling()
+        self.sampling, self.polish = sampling or Sampling(), polish
         self._known = RetrievalGenerator(room, body, self.encoder)
 
     def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated:
         """Make one motion. The same arguments as `RetrievalGenerator.generate`, and the same errors."""
+        best: Generated | None = None
+        reasons: list[str] = []
+        for attempt in self.attempts(prompt, seed, seconds, fps):
+            if isinstance(attempt, NoPlace):
+                reasons.append(str(attempt))
+                continue
+            made, faults = attempt
+            if not faults:
+                return made
+            reasons += [fault.text for fault in faults if fault.grave]
+            light = not any(fault.grave for fault in faults)
+            if light and (best is None or len(faults) < len(best.faults)):
+                best = made
+        if best is not None:
+            return replace(best, rejected=ROUNDS * TOGETHER - 1)
+        raise NothingFits(
+            f'{self.room.name}: no fitting motion for "{prompt}" in {ROUNDS * TOGETHER} attempts; '
+            f"{reasons[0] if reasons else ''}"
+        )
+
+    def attempts(
+        self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float
+    ) -> Iterator[tuple[Generated, list[Fault]] | NoPlace]:
+        """All that `generate` would try, in order: what was made with all its faults, or why there is no place for it.
+
+        Raises:
+            BadOption: an empty prompt, seconds or fps that are not positive, a room without the furniture it takes.
+        """
         for name, value in (("seconds", seconds), ("fps", fps)):
             if not (np.isfinite(value) and value > 0):
                 raise BadOption(name, value, "a positive number")
         entries, ranks, warning = self._known.match(prompt)
-        best: Generated | None = None
-        reasons: list[str] = []
         for number in range(ROUNDS):
             child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, number))
             rng = np.random.default_rng(child)
@@ -82,30 +110,15 @@ class DiffusionGenerator:
             try:
                 start, around = self._start(entries[chosen], prompt, rng)
             except NoPlace as error:
-                reasons.append(str(error))
+                yield error
                 continue
-            motions = self._round(start, around, prompt, rng, child, seconds, fps)
-            for attempt, (motion, actions, faults) in enumerate(motions):
-                made = Generated(
-                    interaction=motion,
-                    match=self._known.match_of(prompt, entries, ranks, chosen),
-                    warning=warning,
-                    rejected=number * TOGETHER + attempt,
-                    actions=actions,
-                    faults=tuple(fault.text for fault in faults),
-                )
-                if not faults:
-                    return made
-                reasons += [fault.text for fault in faults if fault.grave]
-                light = not any(fault.grave for fault in faults)
-                if light and (best is None or len(faults) < len(best.faults)):
-                    best = made
-        if best is not None:
-            return replace(best, rejected=ROUNDS * TOGETHER - 1)
-        raise NothingFits(
-            f'{self.room.name}: no fitting motion for "{prompt}" in {ROUNDS * TOGETHER} attempts; '
-            f"{reasons[0] if reasons else ''}"
-        )
+            match = self._known.match_of(prompt, entries, ranks, chosen)
+            for attempt, (motion, actions, faults) in enumerate(
+                self._round(start, around, prompt, rng, child, seconds, fps)
+            ):
+                texts = tuple(fault.text for fault in faults)
+                made = Generated(motion, match, warning, number * TOGETHER + attempt, actions, texts)
+                yield made, faults
 
     def _round(
         self, start: Interaction, around: Room, prompt: str, rng: np.random.Generator, seed: np.random.SeedSequence,
@@ -120,8 +133,11 @@ class DiffusionGenerator:
         made = sample(self.model, [scenario] * TOGETHER, words, length, self.body, seed, self.sampling)
         rest = np.asarray(self.body.rest_joints(start.betas), float)
         wheeled = [prop for prop in start.props if is_furniture(prop.cls)]  # what hands hold is not known to the model
+        seats = [piece for piece in around.furniture if piece.seat_height is not None]
         for motion in made:
             whole = replace(motion, props=carried_along(wheeled, start, motion, rest))
+            if self.polish:
+                whole = polished(whole, self.body, around, nearby(whole, seats))
             yield self._checked(whole, rng, around, seconds, fps)
 
     def _start(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> tuple[Interaction, Room]:
@@ -146,7 +162,7 @@ class DiffusionGenerator:
         bare = replace(made, meta=replace(made.meta, contacts=resting))
         proxies = [proxies_of(self.body, shape) for shape in made.betas]
         # under the name that the gate knows from motions that were adapted to a room
-        quality = {"adapt": measure(bare, proxies, nearby(made, around))}
+        quality = {"adapt": measure(bare, proxies, nearby(made, around.furniture))}
         meta = replace(made.meta, actions=actions.segments, contacts=contacts, quality=quality)
         made = replace(made, meta=meta)
         return made, actions, faults_of(made, actions, around, self.body)
@@ -175,11 +191,11 @@ def carried_along(props: Sequence[Prop], start: Interaction, motion: Interaction
     return tuple(found)
 
 
-def nearby(motion: Interaction, room: Room) -> list[Furniture]:
+def nearby(motion: Interaction, furniture: Sequence[Furniture]) -> list[Furniture]:
     """The furniture that somebody comes near to."""
     low, high = motion.transl[..., :2].min((0, 1)) - NEAR, motion.transl[..., :2].max((0, 1)) + NEAR
-    middles = [np.asarray(piece.box.center)[:2] for piece in room.furniture]
-    return [p for p, at in zip(room.furniture, middles, strict=True) if ((at > low) & (at < high)).all()]
+    middles = [np.asarray(piece.box.center)[:2] for piece in furniture]
+    return [p for p, at in zip(furniture, middles, strict=True) if ((at > low) & (at < high)).all()]
 
 
 def found_model(model: str | PathLike[str] | None) -> Path:

@@ -1,0 +1,87 @@
+"""The last centimetres of a sampled motion: feet that stand stay, hands that all but hold do, nobody is in anything.
+
+A network's motion is right to a few centimetres, and shakes by as much from frame to frame. It is low-passed, as
+captures are; what it means by its touches is measured (who holds whom, who sits on what, which soles stand); and the
+optimiser that fits library motions to a room (`synth.motion.adapt`) makes those exact: the clean-up by inverse
+kinematics that motion gets everywhere, here with the room and the partner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.signal import butter, sosfiltfilt
+
+from synth.body import BodyModel
+from synth.corpus.touch import measured_contacts
+from synth.interaction import Contact, Interaction
+from synth.motion.adapt import adapt
+from synth.motion.evidence import window
+from synth.motion.fit import State
+from synth.motion.proxies import Proxies, points_of, proxies_of
+from synth.motion.quality import state_of
+from synth.room import Furniture, Room
+from synth.rotation import matrix_from_6d, matrix_to_axis_angle
+
+MEANT = 0.06  # metres between skins, or above a seat, that are meant as a touch
+REACH = 0.14  # metres that a hand is brought at most to the spot that it holds
+CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics and Motor Control, ch. 3)
+STEPS = 45  # evaluations of the optimiser: the motion is nearly there
+
+
+def polished(motion: Interaction, body: BodyModel, room: Room | None, pieces: Sequence[Furniture]) -> Interaction:
+    """The motion with its touches, soles and distances made exact; its contacts are those that were meant.
+
+    Args:
+        motion: in the room, with its people's bodies.
+        room: what must not be entered; None: nothing but the pieces. pieces: furniture that somebody may rest on.
+    """
+    motion = smoothed(motion)
+    contacts = measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT)
+    proxies = [proxies_of(body, shape) for shape in motion.betas]
+    known = {piece.id for piece in pieces} | {prop.id for prop in motion.props} | {"floor"}
+    state = state_of(motion, proxies)
+    meant = [_exact(contact, state, motion.times, proxies) for contact in contacts if _known(contact, known)]
+    used = {str(contact.target.get("object")) for contact in meant if contact is not None}
+    stage = tuple(piece.to_json() for piece in pieces if piece.id in used)
+    meta = replace(motion.meta, contacts=tuple(item for item in meant if item is not None), stage=stage)
+    solved = adapt(replace(motion, meta=meta), {}, motion.betas, body, room, steps=STEPS)
+    return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage))
+
+
+def smoothed(motion: Interaction, cutoff: float = CUTOFF) -> Interaction:
+    """The motion without what is faster than `cutoff` Hz: Butterworth, fourth order, without delay."""
+    if motion.fps <= 2 * cutoff or motion.frames < 16:  # nothing that fast is in it, or nothing to tell it by
+        return motion
+    sections = butter(2, cutoff, fs=motion.fps, output="sos")  # twice, there and back: fourth order
+    rotmats = sosfiltfilt(sections, motion.rotations(), axis=1)
+    six = np.concatenate((rotmats[..., 0], rotmats[..., 1]), -1)
+    pose = matrix_to_axis_angle(matrix_from_6d(six)).astype(np.float32)
+    return replace(
+        motion,
+        transl=sosfiltfilt(sections, motion.transl.astype(float), axis=1).astype(np.float32),
+        global_orient=pose[:, :, 0],
+        body_pose=pose[:, :, 1:].reshape(motion.people, motion.frames, 69),
+    )
+
+
+def _known(contact: Contact, known: set[str]) -> bool:
+    return "person" in contact.target or str(contact.target.get("object")) in known
+
+
+def _exact(contact: Contact, state: State, times: np.ndarray, proxies: Sequence[Proxies]) -> Contact | None:
+    """A hand's contact with the spot of the other's body that it is nearest to; None where that is too far away."""
+    if "person" not in contact.target:
+        return contact
+    other = int(contact.target["person"])
+    names = [name for name in proxies[other].spots if name != "eyes"]
+    hand = points_of(proxies, [(contact.person, contact.part)]).where(state)[0]
+    spots = points_of(proxies, [(other, name) for name in names]).where(state)
+    on = window(times, contact.start, contact.end) > 0
+    gaps = (spots - hand).norm(dim=-1)[:, on].mean(-1)
+    nearest = int(gaps.argmin())
+    if float(gaps[nearest]) > REACH:
+        return None
+    return replace(contact, target={**contact.target, "own_spot": contact.part, "spot": names[nearest]})
