@@ -3,6 +3,8 @@
 `python -m benchmarks.recognise make CORPUS --out FOLDER` draws `--n` motions a class, plays each in a built-in room
 that has a place for it and renders eight moments through the room's camera that sees it largest, cut to the people:
 sheets of rows without a word, and `key.json` with what they are.
+`python -m benchmarks.recognise generated FOLDER --out FOLDER` does the same with what `benchmarks.classes --save` kept,
+in the rooms for which it was generated.
 `python -m benchmarks.recognise score FOLDER ANSWERS.json` compares answers (row number -> class) with the key.
 """
 
@@ -30,10 +32,12 @@ from synth.camera import Camera
 from synth.corpus.build import write
 from synth.corpus.library import LibraryEntry, library
 from synth.corpus.look import pick
-from synth.corpus.retrieve import Generated, NothingFits, RetrievalGenerator
+from synth.corpus.retrieve import NothingFits, RetrievalGenerator
 from synth.corpus.sheet import row
 from synth.errors import BadOption
 from synth.files import read_json, write_json
+from synth.interaction import Interaction, load_interaction
+from synth.motion.actions import Actions, measure_actions
 from synth.motion.fit import one_thread
 from synth.room import Room
 from synth.rooms import BUILTIN, load_room, room_meshes
@@ -66,9 +70,11 @@ def play(item: LibraryEntry, rooms: Sequence[str], body: BodyModel, encoder: Tex
     return None
 
 
-def strip(name: str, made: Generated, body: BodyModel, seed: int, scratch: Path, size: int) -> Image.Image:
+def strip(
+    name: str, motion: Interaction, actions: Actions, body: BodyModel, seed: int, scratch: Path, size: int
+) -> Image.Image:
     """Eight rendered moments of a clip side by side, each cut to where the people of the clip are."""
-    room, motion = load_room(name), made.interaction
+    room = load_room(name)
     joints, _ = forward_kinematics(motion.rotations(), body.rest_joints(motion.betas)[:, None], motion.transl)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
     plans = [
@@ -77,7 +83,7 @@ def strip(name: str, made: Generated, body: BodyModel, seed: int, scratch: Path,
     ]
     plan = nearest_view(plans, joints, motion.present, motion.fps, room)
     look = draw_look(np.random.default_rng(np.random.SeedSequence([seed, 4])), motion.meta)
-    show = Performance(motion, joints, made.actions, look, {}, None, 0)
+    show = Performance(motion, joints, actions, look, {}, None, 0)
     chosen = np.linspace(0, motion.frames - 1, MOMENTS).round().astype(int)
     where = [_in_view(plan.camera.project(joints[motion.present[:, f], f])[0]) for f in chosen]
     least = 0.6 * max(_extent(points) for points in where)
@@ -181,10 +187,43 @@ def make(
                     row(body, motion, "", size).save(path)
                 else:
                     line["room"] = played[0]
-                    strip(*played, body, seed * 1000 + number, Path(scratch), size).save(path)
+                    name, shown = played
+                    strip(name, shown.interaction, shown.actions, body, seed * 1000 + number, Path(scratch), size).save(
+                        path
+                    )
                 write_json(out / f"row_{number:03d}.json", line)
                 print(f"{number}/{len(order)} {identifier} in {line['room']}", flush=True)
-    made = [out / f"row_{number:03d}.json" for number in range(1, len(order) + 1)]
+    sheets(out, len(order), size)
+
+
+def make_generated(folder: Path, out: Path, count: int, seed: int, size: int, part: tuple[int, int] = (1, 1)) -> None:
+    """The same of generated motions, files CLASS_*.npz that know their room."""
+    body = load_body()
+    out.mkdir(parents=True, exist_ok=True)
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.npz")):
+        files.setdefault(path.stem.rstrip("_0123456789"), []).append(path)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0]))
+    picked = [(name, some[at]) for name, some in files.items() for at in rng.permutation(len(some))[:count]]
+    order = rng.permutation(len(picked))
+    with tempfile.TemporaryDirectory(prefix="caresynth-") as scratch:
+        for number, index in enumerate(order, 1):
+            name, path = picked[index]
+            if (out / f"row_{number:03d}.json").exists() or (number - part[0]) % part[1]:
+                continue
+            motion = load_interaction(path)
+            room = str(motion.meta.room)
+            actions = measure_actions(motion, body, load_room(room).furniture)
+            picture = strip(room, motion, actions, body, seed * 1000 + number, Path(scratch), size)
+            picture.save(out / f"row_{number:03d}.png")
+            write_json(out / f"row_{number:03d}.json", {"row": number, "id": path.stem, "class": name, "room": room})
+            print(f"{number}/{len(order)} {path.stem} in {room}", flush=True)
+    sheets(out, len(order), size)
+
+
+def sheets(out: Path, rows: int, size: int) -> None:
+    """The sheets and the key, once all rows are there."""
+    made = [out / f"row_{number:03d}.json" for number in range(1, rows + 1)]
     if not all(path.exists() for path in made):
         return
     key = [read_json(path) for path in made]
@@ -228,23 +267,31 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("make")
     making.add_argument("corpus", type=Path)
-    making.add_argument("--out", type=Path, required=True)
-    making.add_argument("--n", type=int, default=3, help="motions a class")
-    making.add_argument("--seed", type=int, default=0)
-    making.add_argument("--size", type=int, default=200, help="pixels a picture")
     making.add_argument("--rooms", nargs="*", default=list(BUILTIN))
     making.add_argument("--only", nargs="*", default=[], help="only these classes")
-    making.add_argument("--part", default="1/1", metavar="K/N", help="every N-th row from the K-th, for N processes")
+    given = commands.add_parser("generated")
+    given.add_argument("folder", type=Path)
+    for command in (making, given):
+        command.add_argument("--out", type=Path, required=True)
+        command.add_argument("--n", type=int, default=3, help="motions a class")
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--size", type=int, default=200, help="pixels a picture")
+        command.add_argument(
+            "--part", default="1/1", metavar="K/N", help="every N-th row from the K-th, for N processes"
+        )
     scoring = commands.add_parser("score")
     scoring.add_argument("folder", type=Path)
     scoring.add_argument("answers", type=Path)
     options = parser.parse_args()
+    if options.command == "score":
+        print(json.dumps(score(options.folder, options.answers), indent=1))
+        return
+    first, _, parts = options.part.partition("/")
+    part = (int(first), int(parts))
     if options.command == "make":
-        first, _, parts = options.part.partition("/")
-        part = (int(first), int(parts))
         make(options.corpus, options.out, options.n, options.seed, options.size, options.rooms, options.only, part)
     else:
-        print(json.dumps(score(options.folder, options.answers), indent=1))
+        make_generated(options.folder, options.out, options.n, options.seed, options.size, part)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from synth.body import load_body
 from synth.corpus.library import library
 from synth.corpus.retrieve import NothingFits
 from synth.corpus.rows import FEATURES, centred, to_rows
-from synth.diffusion import batch, generate
+from synth.diffusion import batch, packaged
 from synth.diffusion.checkpoint import Model, save_model
 from synth.diffusion.config import TrainConfig
 from synth.diffusion.data import Condition
@@ -170,7 +170,7 @@ def test_what_does_not_show_what_was_asked_for_is_refused() -> None:
 
 
 def test_without_a_model_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "PACKAGED", tmp_path / "none.safetensors")
+    monkeypatch.setattr(packaged, "GENERATOR", tmp_path / "none.safetensors")
     with pytest.raises(Missing, match="synth train"):
         DiffusionGenerator(load_room("ward_03"), BODY)
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.retrieval import MEANT, NONSENSE, right
 from synth.body import load_body
-from synth.corpus import matching, retrieve
+from synth.corpus import matching, retrieve, words
 from synth.corpus.care.captions import PLAIN, captions_of
 from synth.corpus.duration import Idle, fit_duration
 from synth.corpus.gate import faults_of
@@ -119,12 +119,12 @@ def test_a_room_without_a_bed_uses_what_it_has_and_says_so(ward, body, entries):
 
 
 def test_roles_are_read_from_the_prompt():
-    assert matching.role_in("the nurse walks") == "staff"
-    assert matching.role_in("an old man walks") == "patient"
-    assert matching.role_in("a person walks") is None
-    assert matching.role_in("nurse helps patient") is None
-    assert matching.people_in("nurse helps patient up") == 2
-    assert matching.people_in("the patient gets up alone") == 1
+    assert words.role_in("the nurse walks") == "staff"
+    assert words.role_in("an old man walks") == "patient"
+    assert words.role_in("a person walks") is None
+    assert words.role_in("nurse helps patient") is None
+    assert words.people_in("nurse helps patient up") == 2
+    assert words.people_in("the patient gets up alone") == 1
 
 
 # --- making -----------------------------------------------------------------------------------------------------------

@@ -85,11 +85,12 @@ def faults_of(motion: Interaction, actions: Actions, room: Room, body: BodyModel
         actions: measured on it.
         whole: whether the clip is long enough to hold the whole action; a part of it need not show every stage.
     """
-    found = [*_content(motion, actions, whole), *_distances(motion), *_bodies(motion, room, body)]
+    found = [*content_faults(motion, actions, whole), *_distances(motion), *_bodies(motion, room, body)]
     return sorted(found, key=lambda fault: not fault.grave)
 
 
-def _content(motion: Interaction, actions: Actions, whole: bool) -> list[Fault]:
+def content_faults(motion: Interaction, actions: Actions, whole: bool = True) -> list[Fault]:
+    """Where the measured actions are not those of the motion's interaction class; see `faults_of`."""
     name = motion.meta.interaction_class
     found = []
     for role, wanted in SHOWS.get(name or "", ()):

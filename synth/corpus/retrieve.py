@@ -18,7 +18,7 @@ import numpy as np
 
 from synth.body import BodyModel
 from synth.body.shape import draw_person
-from synth.corpus import matching
+from synth.corpus import matching, words
 from synth.corpus.duration import Idle, fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry, library
@@ -228,7 +228,7 @@ class RetrievalGenerator:
         """Draw the people and the place of a motion of the library. Raises NoPlace."""
         roles = list(motion.meta.roles)
         if len(roles) == 1:  # a lone person is what the prompt says
-            roles = [matching.role_in(prompt) or roles[0]]
+            roles = [words.role_in(prompt) or roles[0]]
         people = tuple(Actor.draw(role, rng, self.body) for role in roles)
         placed = place(motion, self.room, rng, self.body)
         around = replace(self.room, furniture=standing(self.room, placed.motion))

@@ -62,12 +62,13 @@ def _held(
     """Spans (start, end) in which a hand's skin is on another person's, with the part that it is mostly on."""
     apart = np.full(len(other), np.inf)
     where = np.zeros(len(other), int)
-    low, high = other.min(1) - touch, other.max(1) + touch
-    may = both & ((fingers.max(1) > low) & (fingers.min(1) < high)).all(1)
-    for frame in np.flatnonzero(may):
-        distance, vertex = cKDTree(other[frame]).query(fingers[frame])
-        nearest = int(distance.argmin())
-        apart[frame], where[frame] = distance[nearest], parts[vertex[nearest]]
+    for frame in np.flatnonzero(both):
+        low, high = fingers[frame].min(0) - touch, fingers[frame].max(0) + touch
+        near = np.flatnonzero(((other[frame] > low) & (other[frame] < high)).all(1))
+        if len(near):
+            distance, vertex = cKDTree(other[frame][near]).query(fingers[frame])
+            nearest = int(distance.argmin())
+            apart[frame], where[frame] = distance[nearest], parts[near[vertex[nearest]]]
     found = []
     for start, end in _spans(apart < touch, fps):
         frames = slice(round(start * fps), round(end * fps))

@@ -23,7 +23,8 @@ T = TypeVar("T")
 @click.option("--corpus", type=click.Path(path_type=Path), required=True, help="Built by `synth corpus build`.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The training's own folder.")
 @click.option("--device", type=click.Choice(["auto", "cpu"]), default="auto", help="auto: a GPU where there is one.")
-def train_model(config: str, corpus: Path, out: Path, device: str) -> None:
+@click.option("--from", "first", type=click.Path(path_type=Path), default=None, help="A model to start from.")
+def train_model(config: str, corpus: Path, out: Path, device: str, first: Path | None) -> None:
     """Train the model that CONFIG describes: a YAML file, or `default`, `smoke` or `full`.
 
     The same command again goes on where it was stopped, on the same curve. Several GPUs: `accelerate launch -m
@@ -34,7 +35,7 @@ def train_model(config: str, corpus: Path, out: Path, device: str) -> None:
     settings = read_train_config(config)
     from synth.diffusion.train import train
 
-    _run(lambda stop: train(settings, corpus, out, _report, device, stop))
+    _run(lambda stop: train(settings, corpus, out, _report, device, stop, first))
     click.echo(f"{out / 'model.safetensors'}: {settings.updates} updates")
 
 
@@ -146,14 +147,22 @@ def train_judge(corpus: Path, out: Path, updates: int | None) -> None:
 
 @click.command("evaluate", context_settings={"show_default": True})
 @click.option("--corpus", type=click.Path(path_type=Path), required=True, help="Whose held-out takes are asked for.")
-@click.option("--evaluator", "judge", type=click.Path(path_type=Path), required=True, help="From train-evaluator.")
-@click.option("--model", type=click.Path(path_type=Path), default=None, help="Trained; without it, no such row.")
+@click.option(
+    "--evaluator",
+    "judge",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="From train-evaluator.  [default: the packaged]",
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), default=None, help="A trained model.  [default: the packaged]"
+)
 @click.option("--captions", type=int, default=1, help="Captions of each held-out sequence that are asked for.")
 @click.option("--pool", type=int, default=32, help="Texts that R-precision chooses among.")
 @click.option("--seed", type=int, default=0, help="Of the samples, pools and halves.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def evaluate_model(
-    corpus: Path, judge: Path, model: Path | None, captions: int, pool: int, seed: int, as_json: bool
+    corpus: Path, judge: Path | None, model: Path | None, captions: int, pool: int, seed: int, as_json: bool
 ) -> None:
     """R-precision, Frechet distance and the like on held-out takes: ground truth, retrieval, and a model.
 
@@ -163,8 +172,10 @@ def evaluate_model(
         if not 0 <= value <= high:
             raise BadOption(option, value, f"0 to {high}")
     from synth.diffusion.contest import evaluated
+    from synth.diffusion.generate import found_model
+    from synth.diffusion.packaged import EVALUATOR
 
-    found = evaluated(corpus, judge, model, max(1, captions), seed, pool)
+    found = evaluated(corpus, judge or EVALUATOR, found_model(model), max(1, captions), seed, pool)
     if as_json:
         click.echo(json.dumps(found, sort_keys=True))
         return

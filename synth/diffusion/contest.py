@@ -17,14 +17,13 @@ from synth.corpus.rows import FEATURES, starts
 from synth.corpus.shards import Corpus
 from synth.corpus.touch import measured_contacts
 from synth.diffusion.checkpoint import Model, load_model
+from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.data import Batches
 from synth.diffusion.evaluate import evaluate, held_out
 from synth.diffusion.evaluator import Sample, load_evaluator, sample_of
 from synth.diffusion.features import Moments, to_interaction
-from synth.diffusion.guidance import physical, predictor
 from synth.diffusion.polish import polished
-from synth.diffusion.sample import Sampling
-from synth.diffusion.samplers import SAMPLERS, guided
+from synth.diffusion.sample import Sampling, denoised
 from synth.diffusion.text import TokenTable, captions_of, corpus_tokens
 from synth.diffusion.windows import Draw
 from synth.encoders import text_encoder
@@ -38,13 +37,14 @@ from synth.text import TextEncoder
 
 def sampled(
     model: Model, corpus: Corpus, draws: Sequence[Draw], texts: TokenTable, sampling: Sampling, seed: int = 0,
-    batch: int = 16, start: bool = True,
+    batch: int = 16, start: bool = True, classifier: TrainedClassifier | None = None,
 ) -> list[Sample]:  # fmt: skip
     """What the model makes of each item's caption, people, furniture and length; in the draws' order.
 
     Args:
         texts: the captions' embeddings by the model's own encoder.
         start: whether the first frame is told, as `synth generate` does; nothing later of the item ever is.
+        classifier: guides towards the items' classes.
 
     Raises:
         BadOption: the model is of another frame rate.
@@ -60,14 +60,20 @@ def sampled(
         for first in range(0, len(members), batch):
             chosen = members[first : first + batch]
             items = [draws[at] for at in chosen]
-            answers = _batch(model, reader, items, sampling, seed, start)
+            answers = _batch(model, reader, items, sampling, seed, start, classifier)
             for at, draw, features in zip(chosen, items, answers, strict=True):
                 made[at] = replace(sample_of(corpus, draw), features=features)
     return [item for item in made if item is not None]
 
 
 def _batch(
-    model: Model, reader: Batches, draws: Sequence[Draw], sampling: Sampling, seed: int, start: bool
+    model: Model,
+    reader: Batches,
+    draws: Sequence[Draw],
+    sampling: Sampling,
+    seed: int,
+    start: bool,
+    classifier: TrainedClassifier | None,
 ) -> list[np.ndarray]:
     """Features [P, T, 205] of each item."""
     device = model.moments.mean.device
@@ -80,12 +86,7 @@ def _batch(
         )
     # noise by the item, so that a batch's make-up changes nothing
     noise = torch.stack([_noise(batch.x.shape[1:], seed, draw) for draw in draws]).to(device)
-    schedule = model.config.process.tables()
-    predict = predictor(model.denoiser, schedule, model.config.process.predicts, condition, sampling.scales)
-    if sampling.physics is not None:
-        guide = physical(condition, model.moments, model.fps, schedule.steps, sampling.physics)
-        predict = guided(predict, guide)
-    x = SAMPLERS[sampling.sampler](predict, noise, schedule, sampling.count)
+    x = denoised(model, condition, noise, sampling, None, classifier, batch.classes)
     features = model.moments.denormalise(x).cpu().numpy()
     people = [len(draw.order) for draw in draws]
     return [one[:p, : draw.frames] for one, p, draw in zip(features, people, draws, strict=True)]
@@ -97,11 +98,14 @@ def _noise(shape: torch.Size, seed: int, draw: Draw) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(int(state[0]) >> 1))
 
 
-def delivered(corpus: Corpus, draws: Sequence[Draw], samples: Sequence[Sample], body: BodyModel) -> list[Interaction]:
+def delivered(
+    corpus: Corpus, draws: Sequence[Draw], samples: Sequence[Sample], body: BodyModel, polish: bool = True
+) -> list[Interaction]:
     """Sampled motions as `synth generate` hands them out: on the items' bodies and furniture, polished.
 
     Args:
         samples: what `sampled` made of the draws.
+        polish: if not, they are as they were sampled, with the contacts that they have.
     """
     found = []
     for draw, item in zip(draws, samples, strict=True):
@@ -117,8 +121,9 @@ def delivered(corpus: Corpus, draws: Sequence[Draw], samples: Sequence[Sample], 
         rest = np.asarray(body.rest_joints(motion.betas), float)[:, 0]
         motion = motion.transform(yaw_matrix(float(yaw[0])), np.array([*place[0], 0.0]), rest)
         pieces = [furniture_from_json(piece, "stage", "stage") for piece in whole.meta.stage]
-        with one_thread():
-            motion = polished(motion, body, None, pieces)
+        if polish:
+            with one_thread():
+                motion = polished(motion, body, None, pieces)
         found.append(replace(motion, meta=replace(motion.meta, contacts=measured_contacts(motion, body, pieces))))
     return found
 

@@ -119,7 +119,7 @@ class Denoiser(nn.Module):
         told = told or self.told(condition)
         given = x.reshape(batch, people, count, patch * FEATURES)
         if self.basis is not None:
-            given, estimate, error = self.basis.split(given, t)
+            given, estimate, error = self.basis.split(given, t, condition.start, condition.start_mask)
         step = self.step(sinusoids(t * (1000.0 / self.config.steps), width).to(dtype))
         modulation = self.modulation(step).view(batch, 1, 1, 9, width)
         tokens = self.motion_in(given.to(dtype)) + told.said

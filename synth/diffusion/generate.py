@@ -8,20 +8,22 @@ who were drawn, and from there on the model makes the motion. What the gate refu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from synth.body import BodyModel, load_body
-from synth.corpus.duration import fit_duration
+from synth.corpus.duration import FASTEST, fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry
 from synth.corpus.place import NoPlace
 from synth.corpus.retrieve import Generated, NothingFits, RetrievalGenerator
 from synth.corpus.touch import measured_contacts
+from synth.diffusion import packaged
 from synth.diffusion.checkpoint import Model, load_model
+from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.polish import polished
 from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample, without_labels
 from synth.encoders import text_encoder
@@ -34,14 +36,30 @@ from synth.motion.quality import measure
 from synth.room import Furniture, Room
 from synth.rooms import load_room
 from synth.rooms.props import is_furniture
-from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
+from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
 from synth.skeleton import facing_yaw
 from synth.text import TextEncoder
 
-PACKAGED = Path(__file__).parent / "models" / "default.safetensors"
 ROUNDS, TOGETHER = 3, 4  # rounds of attempts for one motion, and attempts that are sampled together
 NEAR = 2.0  # metres from somebody's way to the middle of furniture that may be touched
 OPENING = 0.3  # seconds of the placed motion that are adapted to the people: its first frame is what counts
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a motion starts from: a scenario of the library in the room, of which only the frame of it is taken.
+
+    Attributes:
+        start: its first moments on the people drawn. around: the room less what moves in it.
+        seconds: that it takes. ends: where everybody's pelvis is at its end [P, 2], so that there is a way.
+        caption: one of its captions.
+    """
+
+    start: Interaction
+    around: Room
+    seconds: float
+    ends: Array
+    caption: str
 
 
 class DiffusionGenerator:
@@ -52,14 +70,17 @@ class DiffusionGenerator:
         encoder: a `TextEncoder`, the folder of one, or None for the installed one.
         model: a file that `synth train` wrote, a loaded one, or None for the packaged one.
         polish: whether what was sampled is made exact (`synth.diffusion.polish`).
+        classifier: guides towards the prompt's class (`synth.diffusion.classifier.load_classifier`).
 
     Raises:
-        Missing: no model is packaged or the encoder is not installed. BadFile: the model is damaged.
+        Missing: no model is packaged or the encoder is not installed. BadFile: a model is damaged.
+        BadOption: the classifier is another model's.
     """
 
     def __init__(
         self, room: Room, body: BodyModel, encoder: str | PathLike[str] | TextEncoder | None = None,
         model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None, polish: bool = True,
+        classifier: TrainedClassifier | None = None,
     ) -> None:  # fmt: skip
         self.room, self.body = room, body
         self.encoder = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder)
@@ -67,6 +88,9 @@ class DiffusionGenerator:
         named = self.model.config.encoder  # what the model reads; what is near in meaning is MiniLM's to tell
         self.words = self.encoder if named == "minilm" else text_encoder(named)
         self.sampling, self.polish = sampling or Sampling(), polish
+        self.classifier = classifier
+        if classifier is not None:
+            classifier.must_fit(self.model)
         self._known = RetrievalGenerator(room, body, self.encoder)
 
     def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated:
@@ -108,29 +132,29 @@ class DiffusionGenerator:
             rng = np.random.default_rng(child)
             chosen = int(rng.integers(len(entries)))
             try:
-                start, around = self._start(entries[chosen], prompt, rng)
+                opening = self._opening(entries[chosen], prompt, rng)
             except NoPlace as error:
                 yield error
                 continue
             match = self._known.match_of(prompt, entries, ranks, chosen)
-            for attempt, (motion, actions, faults) in enumerate(
-                self._round(start, around, prompt, rng, child, seconds, fps)
-            ):
+            for attempt, (motion, actions, faults) in enumerate(self._round(opening, prompt, rng, child, seconds, fps)):
                 texts = tuple(fault.text for fault in faults)
                 made = Generated(motion, match, warning, number * TOGETHER + attempt, actions, texts)
                 yield made, faults
 
     def _round(
-        self, start: Interaction, around: Room, prompt: str, rng: np.random.Generator, seed: np.random.SeedSequence,
-        seconds: float, fps: float,
+        self, opening: Opening, prompt: str, rng: np.random.Generator, seed: np.random.SeedSequence, seconds: float,
+        fps: float,
     ) -> Iterator[tuple[Interaction, Actions, list[Fault]]]:  # fmt: skip
         """Several motions from one place and cast; each is measured when it is asked for."""
+        start, around = opening.start, opening.around
         names = {str(item["id"]) for item in start.meta.stage}
         used = [piece for piece in around.furniture if piece.id in names]
-        scenario = Scenario.in_room(start, prompt, around, used)
-        length = float(np.clip(seconds, SHORTEST, LONGEST))
-        words = self.words.tokens([prompt] * TOGETHER)
-        made = sample(self.model, [scenario] * TOGETHER, words, length, self.body, seed, self.sampling)
+        scenario = Scenario.in_room(start, prompt, around, used, opening.ends)
+        # as long as such a thing takes; the rest of the time people are at rest, and a little haste does no harm
+        length = float(np.clip(min(opening.seconds, seconds / FASTEST), SHORTEST, LONGEST))
+        words = self.words.tokens([prompt, opening.caption] * (TOGETHER // 2))
+        made = sample(self.model, [scenario] * TOGETHER, words, length, self.body, seed, self.sampling, self.classifier)
         rest = np.asarray(self.body.rest_joints(start.betas), float)
         wheeled = [prop for prop in start.props if is_furniture(prop.cls)]  # what hands hold is not known to the model
         seats = [piece for piece in around.furniture if piece.seat_height is not None]
@@ -140,16 +164,20 @@ class DiffusionGenerator:
                 whole = polished(whole, self.body, around, nearby(whole, seats))
             yield self._checked(whole, rng, around, seconds, fps)
 
-    def _start(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> tuple[Interaction, Room]:
-        """The first moments of a scenario on the people drawn, and the room less what moves in it."""
+    def _opening(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> Opening:
+        """The first moments of a scenario on the people drawn, and what is known of its end. Raises NoPlace."""
         scene = self._known.set_up(entry.load(), prompt, rng)
         placed = scene.placed.motion
-        opening = placed.window(0.0, max(OPENING, 2 / placed.fps))
-        adapted = adapt(opening, scene.placed.stage_map, scene.betas, self.body, scene.around, rng)
+        first = placed.window(0.0, max(OPENING, 2 / placed.fps))
+        adapted = adapt(first, scene.placed.stage_map, scene.betas, self.body, scene.around, rng)
         start = without_labels(adapted)
         source = {"dataset": "caresynth-diffusion", "id": entry.id, "licence": entry.licence}
         meta = replace(self._known.told(start.meta, entry, prompt, scene), source=source)
-        return replace(start, meta=meta), scene.around
+        rest = np.asarray(self.body.rest_joints(placed.betas), float)
+        return Opening(
+            start=replace(start, meta=meta), around=scene.around, seconds=placed.seconds,
+            ends=placed.transl[:, -1, :2] + rest[:, 0, :2], caption=str(rng.choice(np.array(entry.captions))),
+        )  # fmt: skip
 
     def _checked(
         self, motion: Interaction, rng: np.random.Generator, around: Room, seconds: float, fps: float
@@ -200,7 +228,7 @@ def nearby(motion: Interaction, furniture: Sequence[Furniture]) -> list[Furnitur
 
 def found_model(model: str | PathLike[str] | None) -> Path:
     """The model's file: the one given, or the packaged one. Raises Missing where there is none."""
-    path = Path(model) if model is not None else PACKAGED
+    path = Path(model) if model is not None else packaged.GENERATOR
     if model is None and not path.exists():
         raise Missing(
             "the trained model", "train one with `synth train` and give its file, or use --generator retrieval"

@@ -227,14 +227,18 @@ def classified(classifier: nn.Module, schedule: Schedule, condition: Condition, 
 
     epsilon' = epsilon - scale sqrt(1 - alpha-bar) grad log p(y | x_t) is x_0' = x_0 + scale (1 - alpha-bar) /
     sqrt(alpha-bar) grad log p(y | x_t).
+
+    Args:
+        classes: long [B]; below 0: nothing is known, and nothing is guided.
     """
+    known = classes >= 0
 
     def guide(x0: Tensor, x: Tensor, t: int) -> Tensor:
         with torch.enable_grad():
             noisy = x.detach().requires_grad_(True)
             steps = torch.full((len(x),), t, device=x.device)
             likely = torch.log_softmax(classifier(noisy, steps, condition), -1)
-            (slope,) = torch.autograd.grad(likely.gather(1, classes[:, None]).sum(), noisy)
+            (slope,) = torch.autograd.grad(likely[known, classes[known]].sum(), noisy)
         bar = float(schedule.alphas_bar[t])
         # late in the sampling the factor is small; at pure noise it is without bound, and says nothing
         return x0 + min(scale * (1 - bar) / bar**0.5, 10 * scale) * slope

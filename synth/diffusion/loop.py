@@ -34,15 +34,18 @@ Report = Callable[[int, int, dict[str, float], float], None]  # update, of how m
 Weights = dict[str, Tensor]
 
 
-def begin(out: Path, config: Updates, corpus: Corpus, device: str = "auto") -> Any:
+def begin(out: Path, config: Updates, corpus: Corpus, device: str = "auto", first: str | None = None) -> Any:
     """Make the folder this training's, or find that it is; the accelerator that it runs on.
+
+    Args:
+        first: checksum of the model that it starts from, if it does from one.
 
     Raises:
         BadOption: `out` holds a training with other settings, or something else. Missing: accelerate is not installed.
     """
     worker = _accelerate().Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
     if worker.is_main_process:
-        state.begin(out, asdict(config), corpus, asdict(type(config)()))
+        state.begin(out, asdict(config), corpus, asdict(type(config)()), first)
     worker.wait_for_everyone()
     return worker
 

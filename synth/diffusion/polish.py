@@ -12,21 +12,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
 from synth.body import BodyModel
 from synth.corpus.touch import measured_contacts
 from synth.interaction import Contact, Interaction
 from synth.motion.adapt import adapt
-from synth.motion.evidence import window
+from synth.motion.evidence import SIDES, lying_flesh, sole_points, window
 from synth.motion.fit import State
-from synth.motion.proxies import Proxies, points_of, proxies_of
+from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
 from synth.room import Furniture, Room
 from synth.rotation import matrix_from_6d, matrix_to_axis_angle
 
 MEANT = 0.06  # metres between skins, or above a seat, that are meant as a touch
 REACH = 0.14  # metres that a hand is brought at most to the spot that it holds
+LIFTED = 0.25  # metres above or below the floor: beyond, it is no error of height
+SETTLING = 0.2  # seconds, the width of the correction's filter
 CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics and Motor Control, ch. 3)
 STEPS = 45  # evaluations of the optimiser: the motion is nearly there
 
@@ -42,6 +46,7 @@ def polished(motion: Interaction, body: BodyModel, room: Room | None, pieces: Se
     contacts = measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT)
     proxies = [proxies_of(body, shape) for shape in motion.betas]
     known = {piece.id for piece in pieces} | {prop.id for prop in motion.props} | {"floor"}
+    motion = grounded(motion, proxies, contacts)
     state = state_of(motion, proxies)
     meant = [_exact(contact, state, motion.times, proxies) for contact in contacts if _known(contact, known)]
     used = {str(contact.target.get("object")) for contact in meant if contact is not None}
@@ -65,6 +70,31 @@ def smoothed(motion: Interaction, cutoff: float = CUTOFF) -> Interaction:
         global_orient=pose[:, :, 0],
         body_pose=pose[:, :, 1:].reshape(motion.people, motion.frames, 69),
     )
+
+
+def grounded(motion: Interaction, proxies: Sequence[Proxies], contacts: Sequence[Contact]) -> Interaction:
+    """The motion with everybody's lowest skin on the floor, but for those moments in which furniture carries them.
+
+    The correction is as slow as breathing: it takes away a height that is wrong, not a step.
+    """
+    state, transl = state_of(motion, proxies), motion.transl.astype(float)
+    flesh = lying_flesh(proxies)
+    depth = flesh.depth(state)
+    for person in range(motion.people):
+        low = [(person, f"{side}_{part}") for side in SIDES for part in ("buttock", "knee", "extremes")]
+        points = [sole_points(proxies, person).where(state), skin_of(proxies, low)[0].where(state)]
+        sunk = depth[flesh.points.person == person].amax(0)  # 0 where head and trunk are above the floor
+        above = torch.cat([item[..., 2] for item in points]).amin(0)
+        lowest = torch.where(sunk > 0, torch.minimum(above, -sunk), above).numpy()
+        free = (np.abs(lowest) < LIFTED) & motion.present[person]
+        for contact in contacts:
+            if contact.person == person and contact.part == "pelvis" and contact.target.get("object") != "floor":
+                free &= (window(motion.times, contact.start, contact.end) == 0).numpy()
+        if free.sum() > 3:
+            frames = np.arange(motion.frames)
+            wanted = np.interp(frames, frames[free], -lowest[free])
+            transl[person, :, 2] += gaussian_filter1d(wanted, SETTLING * motion.fps, mode="nearest")
+    return replace(motion, transl=transl.astype(np.float32))
 
 
 def _known(contact: Contact, known: set[str]) -> bool:

@@ -17,15 +17,16 @@ from synth.body import BodyModel
 from synth.corpus.rows import FEATURES, seen_from, starts, to_rows
 from synth.diffusion import scene
 from synth.diffusion.checkpoint import Model
+from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.data import Condition
 from synth.diffusion.features import to_interaction
-from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, physical, predictor
+from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, classified, physical, predictor
 from synth.diffusion.samplers import SAMPLERS, guided
 from synth.errors import BadOption
 from synth.interaction import Interaction
 from synth.room import Furniture, Room
 from synth.rotation import Array, yaw_matrix
-from synth.taxonomy import ROLES
+from synth.taxonomy import INTERACTIONS, ROLES
 from synth.text import TokenEmbeddings
 
 REACH = 3.0  # metres around the people within which furniture is kept out of
@@ -34,12 +35,18 @@ LONGEST, SHORTEST = 12.0, 2.0  # seconds that the models are trained on
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample: the sampler and its steps, and what guides it. `physics` None: nothing but the network."""
+    """How to sample: the sampler and its steps, and what guides it.
+
+    Attributes:
+        physics: None: no physical guidance.
+        classifier: weight of the classifier's guidance, where there is a classifier; 0: none.
+    """
 
     sampler: str = "dpmpp_2m"
     count: int = 20
     scales: Scales = field(default_factory=Scales)
     physics: Physics | None = field(default_factory=Physics)
+    classifier: float = 1.0
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -56,6 +63,7 @@ class Scenario:
         used: furniture that they use. around: all other furniture. floor: corners of the floor [N, 2], convex.
         held: whether the first frame is asked for as it is, or only who is where.
         holds: touches that are asked for.
+        ends: where everybody's pelvis is to be in the last frame [P, 2]; None: wherever it comes to.
     """
 
     start: Interaction
@@ -65,9 +73,12 @@ class Scenario:
     floor: Array | None = None
     held: bool = True
     holds: tuple[Hold, ...] = ()
+    ends: Array | None = None
 
     @staticmethod
-    def in_room(start: Interaction, prompt: str, room: Room, used: Sequence[Furniture] = ()) -> Scenario:
+    def in_room(
+        start: Interaction, prompt: str, room: Room, used: Sequence[Furniture] = (), ends: Array | None = None
+    ) -> Scenario:
         """With the room's furniture near the people and its walls."""
         names = {piece.id for piece in used}
         place = start.transl[:, 0, :2].mean(0)
@@ -75,12 +86,12 @@ class Scenario:
             piece for piece in room.furniture
             if piece.id not in names and np.linalg.norm(np.asarray(piece.box.center)[:2] - place) < REACH
         ]  # fmt: skip
-        return Scenario(start, prompt, tuple(used), tuple(near), np.asarray(room.floor, float))
+        return Scenario(start, prompt, tuple(used), tuple(near), np.asarray(room.floor, float), ends=ends)
 
 
 def sample(
     model: Model, scenarios: Sequence[Scenario], texts: TokenEmbeddings, seconds: float, body: BodyModel,
-    seed: np.random.SeedSequence, sampling: Sampling | None = None,
+    seed: np.random.SeedSequence, sampling: Sampling | None = None, classifier: TrainedClassifier | None = None,
 ) -> list[Interaction]:  # fmt: skip
     """A motion for each scenario, at the model's frame rate, in the room's world.
 
@@ -88,9 +99,10 @@ def sample(
         scenarios: all with the same number of people.
         texts: the prompts' token embeddings, a row each.
         seconds: of the result, 2 to 12.
+        classifier: guides those scenarios towards their class that have one.
 
     Raises:
-        BadOption: seconds are out of range, or numbers of people differ.
+        BadOption: seconds are out of range, numbers of people differ, or the classifier is another model's.
     """
     sampling = sampling or Sampling()
     if not SHORTEST <= seconds <= LONGEST:
@@ -105,23 +117,61 @@ def sample(
     condition = _condition(model, scenarios, framed, texts, frames, padded).to(device)
     generator = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0]) >> 1)
     noise = torch.randn(len(scenarios), scenarios[0].start.people, padded, FEATURES, generator=generator).to(device)
-    schedule = model.config.process.tables()
-    objective = model.config.process.predicts
-    predict = predictor(model.denoiser, schedule, objective, condition, sampling.scales)
+    obstacles = None
     if sampling.physics is not None:
         boxes, resting, walls = _obstacles(scenarios, framed)
-        guide = physical(
-            condition, model.moments, model.fps, schedule.steps, sampling.physics, boxes.to(device),
-            None if walls is None else walls.to(device), scenarios[0].holds if len(scenarios) == 1 else (),
-            resting.to(device),
+        obstacles = Obstacles(
+            boxes.to(device), resting.to(device), None if walls is None else walls.to(device),
+            scenarios[0].holds if len(scenarios) == 1 else (),
         )  # fmt: skip
-        predict = guided(predict, guide)
-    x = SAMPLERS[sampling.sampler](predict, noise, schedule, sampling.count, generator=generator)
+    names = [item.start.meta.interaction_class for item in scenarios]
+    classes = torch.tensor([-1 if name is None else INTERACTIONS.index(name) for name in names]).to(device)
+    x = denoised(model, condition, noise, sampling, obstacles, classifier, classes, generator)
     made = []
     for one, item, at in zip(x.cpu(), scenarios, framed, strict=True):
         motion = to_interaction(one[:, :frames], model.moments, item.start.betas, model.fps, item.start.meta)
         made.append(_in_world(motion, at, body))
     return made
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """What physical guidance heeds: solids, which of them people rest on (bool [B, K]), walls, touches."""
+
+    boxes: Boxes
+    resting: Tensor
+    walls: Walls | None = None
+    holds: tuple[Hold, ...] = ()
+
+
+def denoised(
+    model: Model, condition: Condition, noise: Tensor, sampling: Sampling, obstacles: Obstacles | None = None,
+    classifier: TrainedClassifier | None = None, classes: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """From noise to normalised features [B, P, T, 205], with all the guidance that `sampling` asks for.
+
+    Args:
+        classes: long [B], index in `taxonomy.INTERACTIONS` or -1; of use with a classifier.
+
+    Raises:
+        BadOption: the classifier is another model's.
+    """
+    schedule = model.config.process.tables()
+    predict = predictor(model.denoiser, schedule, model.config.process.predicts, condition, sampling.scales)
+    if classifier is not None and classes is not None and sampling.classifier:
+        classifier.must_fit(model)
+        predict = guided(predict, classified(classifier.classifier, schedule, condition, classes, sampling.classifier))
+    if sampling.physics is not None:
+        boxes, resting, walls, holds = (
+            (None, None, None, ()) if obstacles is None
+            else (obstacles.boxes, obstacles.resting, obstacles.walls, obstacles.holds)
+        )  # fmt: skip
+        guide = physical(
+            condition, model.moments, model.fps, schedule.steps, sampling.physics, boxes, walls, holds, resting
+        )
+        predict = guided(predict, guide)
+    return SAMPLERS[sampling.sampler](predict, noise, schedule, sampling.count, generator=generator)
 
 
 @dataclass(frozen=True)
@@ -159,6 +209,10 @@ def _condition(
     alive[:, :frames] = True
     everybody = torch.ones(size, people, dtype=torch.bool)
     held = torch.tensor([item.held for item in scenarios])[:, None] & everybody
+    targets = [
+        np.zeros((people, 2)) if item.ends is None else (np.asarray(item.ends) - at.place) @ yaw_matrix(at.yaw)[:2, :2]
+        for item, at in zip(scenarios, framed, strict=True)
+    ]
     start = model.moments.to("cpu").normalise(rows[..., :FEATURES].float())
     return Condition(
         text=torch.from_numpy(texts.values), text_mask=torch.from_numpy(texts.mask),
@@ -169,7 +223,8 @@ def _condition(
         furniture_mask=torch.from_numpy(np.stack([mask for _, mask in tokens])),
         heights=torch.from_numpy(heights.astype(np.float32)),
         start=start * held[..., None], start_mask=held,
-        target=torch.zeros(size, people, 2), target_mask=torch.zeros(size, people, dtype=torch.bool),
+        target=torch.from_numpy(np.stack(targets).astype(np.float32)),
+        target_mask=torch.tensor([item.ends is not None for item in scenarios])[:, None] & everybody,
         together=torch.ones(size, dtype=torch.bool), points=torch.zeros(size, 0, scene.GROUP, 3),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from synth.corpus.matching import plain_roles
+from synth.corpus.words import plain_roles
 from synth.diffusion.text import TokenTable
 
 

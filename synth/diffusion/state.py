@@ -97,17 +97,22 @@ def resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Seque
         raise BadFile(path, "file", reason, "a state that this training saved; remove it to start again") from None
 
 
-def begin(out: Path, config: dict[str, Any], corpus: Corpus, defaults: dict[str, Any] | None = None) -> None:
+def begin(
+    out: Path, config: dict[str, Any], corpus: Corpus, defaults: dict[str, Any] | None = None, first: str | None = None
+) -> None:
     """Make the folder this training's, or find that it is.
 
     Args:
         config: its settings as JSON values; `log_every` and `save_every` may change later, they decide nothing.
         defaults: what an older release, which did not write a setting, meant.
+        first: checksum of the model that the training starts from.
 
     Raises:
         BadOption: the folder is something else's, or another training's.
     """
-    settings = {"train": config, "corpus": dict(corpus.info["sha256"])}
+    settings: dict[str, Any] = {"train": config, "corpus": dict(corpus.info["sha256"])}
+    if first is not None:
+        settings["first"] = first
     path = out / SETTINGS
     if path.exists():
         if _deciding(read_json(path), defaults) != _deciding(settings, defaults):

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synth.corpus.shards import Corpus
+from synth.corpus.shards import Corpus, sha256
 from synth.diffusion import loop, process
-from synth.diffusion.checkpoint import Model, save_model
+from synth.diffusion.checkpoint import Model, load_model, save_model
 from synth.diffusion.config import Process, TrainConfig
 from synth.diffusion.data import Batch, Batches, drop
 from synth.diffusion.denoiser import Denoiser
@@ -30,7 +30,7 @@ __all__ = ["LOGS", "MODEL", "loss_of", "train"]
 
 def train(
     config: TrainConfig, corpus_folder: Path, out: Path, report: Report = lambda *_: None, device: str = "auto",
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] = lambda: False, first: Path | None = None,
 ) -> Model:  # fmt: skip
     """Train, or go on with what is in `out`; the model with the mean weights, as written to `out`/model.safetensors.
 
@@ -38,9 +38,11 @@ def train(
         corpus_folder: built by `synth corpus build`. out: a folder of its own.
         device: "auto" or "cpu"; with several processes (`accelerate launch`) each has its own.
         stop: asked after every update; where it says so the state is saved and the training ends.
+        first: a model of the same size whose weights the training starts from; by default they are drawn.
 
     Raises:
-        BadOption: `out` holds a training with other settings, or the encoder has not the width `model.text`.
+        BadOption: `first` is of another size, `out` holds a training with other settings, or the encoder has not the
+            width `model.text`.
         BadFile: what is in `out` is damaged.
         KeyboardInterrupt: it was asked to stop; the state is saved.
     """
@@ -48,15 +50,22 @@ def train(
     encoder = text_encoder(config.encoder)
     if encoder.width != config.model.text:
         raise BadOption("model.text", config.model.text, f"{encoder.width}, the width of the encoder {config.encoder}")
-    worker = loop.begin(out, config, corpus, device)
+    before = None if first is None else load_model(first)
+    if before is not None and before.config.model != config.model:
+        raise BadOption("--from", str(first), f"a model of the size {config.model}")
+    worker = loop.begin(out, config, corpus, device, None if first is None else sha256(first))
     moments = Moments.of(corpus)
     torch.manual_seed(config.seed)
     net = Denoiser(config.model)
+    if before is not None:
+        net.load_state_dict(before.denoiser.state_dict())
     readers = loop.readers_of(corpus, config, corpus_tokens(corpus, encoder), config.model.patch)
     known, schedule = moments.to(worker.device), config.process.tables()
     if net.basis is not None:
-        net.basis.measure((reader.at(number) for reader in readers for number in range(MEASURED)), schedule)
+        net.basis.measure([reader.at(number) for reader in readers for number in range(MEASURED)], schedule)
     facts = loop.facts_of(worker, corpus)
+    if before is not None:
+        facts["before"] = before.facts
 
     def model(mean: dict[str, Tensor], update: int) -> Model:
         trained = Denoiser(config.model)

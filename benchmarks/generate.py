@@ -1,4 +1,4 @@
-"""How fast is a motion sampled? `python -m benchmarks.sample --json [--model FILE] [--batch 16]`.
+"""How fast is a motion sampled? `python -m benchmarks.generate --json [--model FILE] [--batch 16]`.
 
 Two people, `--seconds` of motion, in a built-in room: alone and in a batch, with the sampler, classifier-free guidance
 and physical guidance that `synth.diffusion.sample` has by default, from scenario to SMPL. Beside it a plain loop with
@@ -166,7 +166,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sample", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.generate", description=__doc__.split("\n")[0])
     gpu = torch.cuda.is_available()
     parser.add_argument("--model", type=Path, help="a trained model; without, the default's size with random weights")
     parser.add_argument("--batch", type=int, default=16)

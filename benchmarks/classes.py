@@ -1,0 +1,205 @@
+"""Does the generator do what it is told?  `python -m benchmarks.classes [--model FILE] [--each 4] [--json]`
+
+For every interaction class, `--each` motions for each of the five wordings of `benchmarks.prompts`, in built-in rooms
+drawn by the seed. Measured on what comes out, by the labels of `synth.motion.actions`:
+
+- before the gate: the share of first attempts whose actions are those of the class that the words mean (not that which
+  the generator took them for);
+- after it: the same share of what the generator gives out, how many attempts that took, and what it refused;
+- of staff who help up: whether the patient's pelvis rises from 0.65 m or less to 0.8 m or more with one of the staff's
+  hands within 5 cm of the patient's skin throughout the rise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from benchmarks.prompts import PROMPTS
+from synth.body import BodyModel, load_body
+from synth.corpus.gate import content_faults
+from synth.corpus.place import NoPlace
+from synth.diffusion.generate import DiffusionGenerator
+from synth.errors import BadOption
+from synth.interaction import Interaction
+from synth.motion import mesh
+from synth.motion.actions import Actions
+from synth.motion.fit import one_thread
+from synth.rooms import BUILTIN, load_room
+from synth.text import TextEncoder
+
+LOW, HIGH, NEAR = 0.65, 0.8, 0.05  # metres: pelvis before and after, hand to skin
+SECONDS, FPS = 8.0, 20.0
+
+
+def lift(motion: Interaction, body: BodyModel) -> dict[str, float]:
+    """How staff helps up: the patient's pelvis before and after, and the worst distance of the staff's nearer hand from
+    the patient's skin while it rises; metres."""
+    roles = motion.meta.roles
+    patient, staff = roles.index("patient"), roles.index("staff")
+    rest = np.asarray(body.rest_joints(motion.betas), float)
+    pelvis = motion.transl[patient, :, 2] + rest[patient, 0, 2]
+    top = int(pelvis.argmax())
+    low = int(pelvis[: top + 1].argmin())
+    rise = pelvis[low : top + 1]
+    first = low + int(np.flatnonzero(rise <= pelvis[low] + 0.1 * (pelvis[top] - pelvis[low]))[-1])
+    last = low + int(np.flatnonzero(rise >= pelvis[low] + 0.9 * (pelvis[top] - pelvis[low]))[0])
+    skin = mesh.Skin.of(body)
+    frames = np.arange(first, max(first + 1, last + 1))
+    cut = replace(
+        motion, transl=motion.transl[:, frames], global_orient=motion.global_orient[:, frames],
+        body_pose=motion.body_pose[:, frames], present=motion.present[:, frames],
+        props=(), meta=replace(motion.meta, contacts=(), actions=()),
+    )  # fmt: skip
+    skins = mesh.posed_skins(cut, body, skin)
+    hands = [skin.part("left_hand"), skin.part("right_hand")]
+    gaps = [
+        min(float(cKDTree(skins[patient][frame]).query(skins[staff][frame][hand])[0].min()) for hand in hands)
+        for frame in range(len(frames))
+    ]
+    return {"before": float(pelvis[low]), "after": float(pelvis[top]), "hand": max(gaps)}
+
+
+def lifted(found: dict[str, float]) -> bool:
+    return found["before"] <= LOW and found["after"] >= HIGH and found["hand"] <= NEAR
+
+
+def agrees(motion: Interaction, actions: Actions, name: str) -> bool:
+    """Whether what was measured is what the class shows."""
+    wanted = replace(motion, meta=replace(motion.meta, interaction_class=name))
+    return not content_faults(wanted, actions)
+
+
+@cache
+def _tools() -> tuple[BodyModel, TextEncoder]:
+    return load_body(), TextEncoder()
+
+
+@cache
+def _generator(room: str, model: Path | None, polish: bool) -> DiffusionGenerator:
+    body, encoder = _tools()
+    return DiffusionGenerator(load_room(room), body, encoder, model, polish=polish)
+
+
+def one(name: str, wording: int, number: int, model: Path | None, polish: bool, save: Path | None) -> dict[str, Any]:
+    """One motion: what its first attempt showed and what the generator gave out."""
+    prompt = PROMPTS[name][wording]
+    seed = np.random.SeedSequence([wording, number, sorted(PROMPTS).index(name)])
+    rooms = np.random.default_rng(seed).permutation(np.array(BUILTIN))
+    found: dict[str, Any] = {"class": name, "prompt": prompt, "before": None, "after": None, "attempts": 0}
+    since = time.perf_counter()
+    for room in rooms:
+        generator = _generator(str(room), model, polish)
+        try:
+            attempts = list_until_good(generator, prompt, seed)
+        except BadOption:  # a room without what it takes
+            continue
+        if not attempts or (len(attempts) == 1 and attempts[0][0].warning and " has no " in attempts[0][0].warning):
+            continue
+        first, _ = attempts[0]
+        found |= {"room": str(room), "took_for": first.match.interaction_class, "attempts": len(attempts)}
+        found["before"] = agrees(first.interaction, first.actions, name)
+        passed = [made for made, faults in attempts if not any(fault.grave for fault in faults)]
+        found["faults"] = [fault.text for _, faults in attempts for fault in faults if fault.grave][:4]
+        if passed:
+            best = min(passed, key=lambda made: len(made.faults))
+            found["after"] = agrees(best.interaction, best.actions, name)
+            if name.startswith("help_up"):
+                found["lift"] = lift(best.interaction, generator.body)
+            if save is not None:
+                best.interaction.save(save / f"{name}_{wording}_{number}.npz")
+        break
+    return {**found, "seconds": round(time.perf_counter() - since, 2)}
+
+
+def list_until_good(generator: DiffusionGenerator, prompt: str, seed: np.random.SeedSequence) -> list[Any]:
+    """The generator's attempts, as far as it goes itself: up to the first without a fault."""
+    made = []
+    with one_thread():
+        for attempt in generator.attempts(prompt, seed, SECONDS, FPS):
+            if isinstance(attempt, NoPlace):
+                continue
+            made.append(attempt)
+            if not attempt[1]:
+                break
+    return made
+
+
+def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Shares of a class's (or all) rows."""
+    made = [row for row in rows if row["before"] is not None]
+    given = [row for row in made if row["after"] is not None]
+    lifts = [row["lift"] for row in given if "lift" in row]
+    share = {
+        "items": len(made),
+        "understood": _mean([row["took_for"] == row["class"] for row in made]),
+        "before": _mean([row["before"] for row in made]),
+        "given": _mean([row["after"] is not None for row in made]),
+        "after": _mean([row["after"] for row in given]),
+        "attempts": _mean([row["attempts"] for row in made]),
+        "seconds": _mean([row["seconds"] for row in made]),
+    }
+    return share | ({"lifts": len(lifts), "lifted": _mean([lifted(item) for item in lifts])} if lifts else {})
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(float(np.mean(values)), 3) if values else None
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    names = options.classes or sorted(PROMPTS)
+    if options.save:
+        options.save.mkdir(parents=True, exist_ok=True)
+    jobs = [
+        (name, wording, number, options.model, not options.raw, options.save)
+        for number in range(options.each) for name in names for wording in range(len(PROMPTS[name]))
+    ]  # fmt: skip
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
+        rows = list(pool.map(_one, jobs))
+    faults = Counter(text for row in rows if row["after"] is None for text in row.get("faults", ())[:1])
+    return {
+        "model": str(options.model.name) if options.model else "packaged", "polished": not options.raw,
+        "classes": {name: figures([row for row in rows if row["class"] == name]) for name in names},
+        "all": figures(rows), "no_room": sum(row["before"] is None for row in rows),
+        "refused_for": faults.most_common(10), "rows": rows if options.rows else [],
+    }  # fmt: skip
+
+
+def _one(job: tuple[str, int, int, Path | None, bool, Path | None]) -> dict[str, Any]:
+    return one(*job)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.classes", description=__doc__.split("\n")[0])
+    parser.add_argument("--model", type=Path, help="a trained model; by default the packaged one")
+    parser.add_argument("--each", type=int, default=4, help="motions for each of the five wordings")
+    parser.add_argument("--classes", nargs="*", choices=sorted(PROMPTS), help="only these")
+    parser.add_argument("--raw", action="store_true", help="without polishing what was sampled")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--save", type=Path, help="folder for what was given out")
+    parser.add_argument("--rows", action="store_true", help="every motion's own line as well")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    options = parser.parse_args()
+    found = run(options)
+    if options.json:
+        print(json.dumps(found))
+        return
+    for name, row in [*found["classes"].items(), ("all", found["all"])]:
+        print(f"{name:32s}", "  ".join(f"{key} {value}" for key, value in row.items()))
+    print(f"no room for {found['no_room']}; refused for {found['refused_for']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What polishing promises: no shaking, soles on the floor, hands that hold; and a motion that was right stays so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.classes import lift, lifted
+from synth.body import load_body
+from synth.corpus.library import entry
+from synth.corpus.touch import measured_contacts
+from synth.diffusion.polish import grounded, polished, smoothed
+from synth.interaction import Interaction
+from synth.motion.evaluate import measure_all
+from synth.motion.proxies import proxies_of
+from synth.room import Furniture, furniture_from_json
+from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle
+
+BODY = load_body()
+
+
+@pytest.fixture(scope="module")
+def helped() -> Interaction:
+    return entry("help_up_from_chair_01").load().resample(20.0).window(0.0, 8.0)
+
+
+def pieces(motion: Interaction) -> list[Furniture]:
+    return [furniture_from_json(item, "stage") for item in motion.meta.stage]
+
+
+def bare(motion: Interaction) -> Interaction:
+    return replace(motion, meta=replace(motion.meta, contacts=(), actions=(), quality={}))
+
+
+def shaken(motion: Interaction, metres: float, radians: float, up: float = 0.0) -> Interaction:
+    rng = np.random.default_rng(0)
+    turns = axis_angle_to_matrix(radians * rng.normal(size=(*motion.transl.shape[:2], 24, 3)))
+    pose = matrix_to_axis_angle(motion.rotations() @ turns).astype(np.float32)
+    moved = motion.transl + metres * rng.normal(size=motion.transl.shape) + [0, 0, up]
+    return replace(
+        motion, transl=moved.astype(np.float32), global_orient=pose[:, :, 0],
+        body_pose=pose[:, :, 1:].reshape(motion.people, motion.frames, 69),
+    )  # fmt: skip
+
+
+def test_smoothing_takes_shaking_away_and_leaves_motion(helped: Interaction) -> None:
+    clean = measure_all(helped, BODY)["jerk"]
+    assert measure_all(shaken(helped, 0.01, 0.03), BODY)["jerk"] > 10 * clean
+    assert (
+        measure_all(smoothed(shaken(helped, 0.01, 0.03)), BODY)["jerk"]
+        < 0.2 * measure_all(shaken(helped, 0.01, 0.03), BODY)["jerk"]
+    )
+    still = smoothed(helped)
+    assert np.abs(still.transl - helped.transl).max() < 0.01
+    assert np.linalg.norm(still.rotations() - helped.rotations(), axis=(-1, -2)).mean() < 0.01
+    few = helped.resample(5.0)
+    assert smoothed(few) is few  # slower than what would be taken away
+
+
+def test_who_floats_or_sinks_stands_on_the_floor_again(helped: Interaction) -> None:
+    proxies = [proxies_of(BODY, shape) for shape in helped.betas]
+    contacts = [contact for contact in helped.meta.contacts if "object" in contact.target]
+    for off in (0.06, -0.04):
+        moved = replace(helped, transl=(helped.transl + np.array([0, 0, off])).astype(np.float32))
+        back = grounded(moved, proxies, contacts)
+        staff = helped.meta.roles.index("staff")
+        assert np.abs(back.transl[staff, :, 2] - helped.transl[staff, :, 2]).max() < 0.02
+        assert np.array_equal(back.transl[..., :2], moved.transl[..., :2])
+
+
+def test_a_polished_motion_holds_what_it_all_but_held(helped: Interaction) -> None:
+    rough = bare(shaken(helped, 0.004, 0.02, up=0.03))
+    before, made = measure_all(rough, BODY), polished(rough, BODY, None, pieces(helped))
+    after = measure_all(made, BODY)
+    assert after["jerk"] < 0.2 * before["jerk"]
+    assert after["floor_penetration"] < 0.02
+    assert after["body_penetration"] < 0.04
+    assert after["skate_ratio"] < before["skate_ratio"]
+    hands = {(c.person, c.part) for c in helped.meta.contacts if "person" in c.target}
+    found = measured_contacts(made, BODY, pieces(helped))
+    assert hands <= {(c.person, c.part) for c in found if "person" in c.target}
+    assert lifted(lift(made, BODY))
+    assert made.meta.stage == rough.meta.stage
+    again = polished(rough, BODY, None, pieces(helped))
+    assert np.array_equal(again.transl, made.transl)
+
+
+def test_a_lift_without_a_hand_is_none(helped: Interaction) -> None:
+    assert lifted(lift(helped, BODY))
+    staff = helped.meta.roles.index("staff")
+    away = helped.transl.copy()
+    away[staff, :, :2] += 0.3
+    apart = lift(replace(helped, transl=away), BODY)
+    assert apart["hand"] > 0.05
+    assert not lifted(apart)
