@@ -35,7 +35,7 @@ from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments
 from synth.diffusion.guidance import Hold, Physics, Scales
 from synth.diffusion.quick import PRECISIONS, bf16_pays, quick
-from synth.diffusion.sample import Sampling, Scenario, sample, without_labels
+from synth.diffusion.sample import Sampled, Sampling, Scenario, sample, without_labels
 from synth.diffusion.samplers import SAMPLERS
 from synth.interaction import Interaction
 from synth.rooms import load_room
@@ -90,7 +90,7 @@ def measure(
     )
     plain_model = replace(model, denoiser=Plain(model.denoiser))  # type: ignore[arg-type]
 
-    def made(by: Model, how: Sampling) -> list[Interaction]:
+    def made(by: Model, how: Sampling) -> list[Sampled]:
         return sample(by, scenarios, texts, seconds, body, np.random.SeedSequence(0), how)
 
     unguided = replace(sampling, physics=None)

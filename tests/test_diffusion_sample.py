@@ -19,7 +19,7 @@ import synth
 from synth.body import load_body
 from synth.corpus.library import library
 from synth.corpus.retrieve import NothingFits
-from synth.corpus.rows import FEATURES, centred, to_rows
+from synth.corpus.rows import COLUMNS, FEATURES, centred, to_rows
 from synth.diffusion import batch, packaged
 from synth.diffusion.checkpoint import Model, save_model
 from synth.diffusion.config import TrainConfig
@@ -82,10 +82,12 @@ def test_who_knows_the_answer_gives_the_motion_back_where_it_was(pair: Interacti
     net = Knowing(answer)
     model = Model(net, CONFIG, known, 20.0, {})  # type: ignore[arg-type]
     scenario = Scenario(without_labels(pair), "up")
-    (made,) = sample(
+    (sampled,) = sample(
         model, [scenario], words(1), frames / 20, BODY, np.random.SeedSequence(1),
         Sampling(sampler, count=5, physics=None),
     )  # fmt: skip
+    made = sampled.motion
+    np.testing.assert_array_equal(sampled.stands, rows[:, :frames, COLUMNS["contacts"]] > 0.5)
     assert made.frames == frames
     np.testing.assert_allclose(joints_of(made)[:, :, :22], joints_of(pair)[:, :frames, :22], atol=2e-4)
     told: Condition = net.told[0]
@@ -101,8 +103,12 @@ def test_furniture_is_told_where_it_is_from_the_first_person(pair: Interaction) 
     start = without_labels(pair)
     scenario = Scenario.in_room(start, "up", room, [chair])
     assert chair.id not in {piece.id for piece in scenario.around}
-    sample(model, [scenario], words(1), 2.0, BODY, np.random.SeedSequence(1), Sampling(count=2))
+    goal = joints_of(start)[:, -1, 0, :2] + [0.5, -0.25]
+    sample(model, [replace(scenario, ends=goal)], words(1), 2.0, BODY, np.random.SeedSequence(1), Sampling(count=2))
     told: Condition = net.told[0]
+    assert told.target_mask.all()
+    asked = np.linalg.norm(goal - joints_of(start)[0, 0, 0, :2], axis=-1)
+    np.testing.assert_allclose(told.target[0].norm(dim=-1), asked, atol=1e-4)
     (token,) = told.furniture[0][told.furniture_mask[0]]
     pelvis = joints_of(start)[0, 0, 0]
     away = np.linalg.norm(np.asarray(chair.box.center)[:2] - pelvis[:2])
@@ -121,9 +127,9 @@ def test_the_same_seed_gives_the_same_motion_and_another_another(pair: Interacti
         )
         for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(a[0].transl, b[0].transl)
-    assert np.abs(a[0].transl - c[0].transl).max() > 1e-4
-    assert np.abs(a[0].transl - a[1].transl).max() > 1e-4
+    np.testing.assert_array_equal(a[0].motion.transl, b[0].motion.transl)
+    assert np.abs(a[0].motion.transl - c[0].motion.transl).max() > 1e-4
+    assert np.abs(a[0].motion.transl - a[1].motion.transl).max() > 1e-4
 
 
 @pytest.mark.parametrize("seconds", [0.5, 30.0, float("nan")])
@@ -158,7 +164,7 @@ def test_a_generated_motion_starts_in_the_room_and_passes_the_gate() -> None:
     assert set(made.actions.order(0)) == {"standing"}
     joints = joints_of(motion)[0]
     assert room.contains(joints[:, 0, :2]).all()
-    assert np.abs(np.diff(joints, axis=0)).max() < 1e-4
+    assert np.abs(np.diff(joints, axis=0)).max() < 1e-3
     assert np.abs(joints[..., 2].min()) < 0.1
 
 

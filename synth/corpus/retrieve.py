@@ -217,7 +217,7 @@ class RetrievalGenerator:
         core = adapted.meta.core or (0.0, adapted.seconds)
         whole = (core[1] - core[0]) * 0.8 <= seconds + 0.1 and placed.cut[1] - placed.cut[0] >= motion.seconds - 0.1
         rest = np.asarray(self.body.rest_joints(scene.betas), float)
-        made = fit_duration(adapted, seconds, rng, rest, self._idle).resample(fps)
+        made = fit_duration(adapted, seconds, rng, rest, self.idle).resample(fps)
         meta = self.told(made.meta, entry, prompt, scene)
         made = replace(made, meta=meta)
         actions = measure_actions(made, self.body, scene.around.furniture)
@@ -250,7 +250,7 @@ class RetrievalGenerator:
         )
 
     @cached_property
-    def _idle(self) -> Idle | None:
+    def idle(self) -> Idle | None:
         """Real standing, for those who have walked and have time left."""
         for entry in self.entries:
             if entry.id.startswith(IDLE_ID) and entry.people == 1 and not entry.furniture:

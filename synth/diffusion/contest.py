@@ -22,6 +22,7 @@ from synth.diffusion.data import Batches
 from synth.diffusion.evaluate import evaluate, held_out
 from synth.diffusion.evaluator import Sample, load_evaluator, sample_of
 from synth.diffusion.features import Moments, to_interaction
+from synth.diffusion.losses import standing
 from synth.diffusion.polish import polished
 from synth.diffusion.sample import Sampling, denoised
 from synth.diffusion.text import TokenTable, captions_of, corpus_tokens
@@ -123,7 +124,8 @@ def delivered(
         pieces = [furniture_from_json(piece, "stage", "stage") for piece in whole.meta.stage]
         if polish:
             with one_thread():
-                motion = polished(motion, body, None, pieces)
+                stands = standing(torch.from_numpy(item.features), moments).numpy()
+                motion = polished(motion, body, None, pieces, stands)
         found.append(replace(motion, meta=replace(motion.meta, contacts=measured_contacts(motion, body, pieces))))
     return found
 

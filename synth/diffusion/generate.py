@@ -158,10 +158,10 @@ class DiffusionGenerator:
         rest = np.asarray(self.body.rest_joints(start.betas), float)
         wheeled = [prop for prop in start.props if is_furniture(prop.cls)]  # what hands hold is not known to the model
         seats = [piece for piece in around.furniture if piece.seat_height is not None]
-        for motion in made:
-            whole = replace(motion, props=carried_along(wheeled, start, motion, rest))
+        for item in made:
+            whole = replace(item.motion, props=carried_along(wheeled, start, item.motion, rest))
             if self.polish:
-                whole = polished(whole, self.body, around, nearby(whole, seats))
+                whole = polished(whole, self.body, around, nearby(whole, seats), item.stands)
             yield self._checked(whole, rng, around, seconds, fps)
 
     def _opening(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> Opening:
@@ -183,7 +183,7 @@ class DiffusionGenerator:
         self, motion: Interaction, rng: np.random.Generator, around: Room, seconds: float, fps: float
     ) -> tuple[Interaction, Actions, list[Fault]]:
         rest = np.asarray(self.body.rest_joints(motion.betas), float)
-        made = fit_duration(motion, seconds, rng, rest).resample(fps)
+        made = fit_duration(motion, seconds, rng, rest, self._known.idle).resample(fps)
         actions = measure_actions(made, self.body, around.furniture)
         contacts = measured_contacts(made, self.body, around.furniture)
         resting = tuple(contact for contact in contacts if "object" in contact.target)

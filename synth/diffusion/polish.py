@@ -35,12 +35,16 @@ CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics an
 STEPS = 45  # evaluations of the optimiser: the motion is nearly there
 
 
-def polished(motion: Interaction, body: BodyModel, room: Room | None, pieces: Sequence[Furniture]) -> Interaction:
+def polished(
+    motion: Interaction, body: BodyModel, room: Room | None, pieces: Sequence[Furniture],
+    stands: np.ndarray | None = None,
+) -> Interaction:  # fmt: skip
     """The motion with its touches, soles and distances made exact; its contacts are those that were meant.
 
     Args:
         motion: in the room, with its people's bodies.
         room: what must not be entered; None: nothing but the pieces. pieces: furniture that somebody may rest on.
+        stands: bool [P, T, 4], when heels and balls of the feet are said to stand (`synth.diffusion.sample.Sampled`).
     """
     motion = smoothed(motion)
     contacts = measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT)
@@ -52,7 +56,7 @@ def polished(motion: Interaction, body: BodyModel, room: Room | None, pieces: Se
     used = {str(contact.target.get("object")) for contact in meant if contact is not None}
     stage = tuple(piece.to_json() for piece in pieces if piece.id in used)
     meta = replace(motion.meta, contacts=tuple(item for item in meant if item is not None), stage=stage)
-    solved = adapt(replace(motion, meta=meta), {}, motion.betas, body, room, steps=STEPS)
+    solved = adapt(replace(motion, meta=meta), {}, motion.betas, body, room, steps=STEPS, stands=stands)
     return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage))
 
 

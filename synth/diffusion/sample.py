@@ -21,6 +21,7 @@ from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.data import Condition
 from synth.diffusion.features import to_interaction
 from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, classified, physical, predictor
+from synth.diffusion.losses import standing
 from synth.diffusion.samplers import SAMPLERS, guided
 from synth.errors import BadOption
 from synth.interaction import Interaction
@@ -92,7 +93,7 @@ class Scenario:
 def sample(
     model: Model, scenarios: Sequence[Scenario], texts: TokenEmbeddings, seconds: float, body: BodyModel,
     seed: np.random.SeedSequence, sampling: Sampling | None = None, classifier: TrainedClassifier | None = None,
-) -> list[Interaction]:  # fmt: skip
+) -> list[Sampled]:  # fmt: skip
     """A motion for each scenario, at the model's frame rate, in the room's world.
 
     Args:
@@ -130,8 +131,17 @@ def sample(
     made = []
     for one, item, at in zip(x.cpu(), scenarios, framed, strict=True):
         motion = to_interaction(one[:, :frames], model.moments, item.start.betas, model.fps, item.start.meta)
-        made.append(_in_world(motion, at, body))
+        stands = standing(one[:, :frames], model.moments.to("cpu")).numpy()
+        made.append(Sampled(_in_world(motion, at, body), stands))
     return made
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A motion in the room's world, and which soles it says to stand: bool [P, T, 4], left heel and ball, right."""
+
+    motion: Interaction
+    stands: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def adapt(
     room: Room | None,
     rng: np.random.Generator | None = None,
     steps: int = 70,
+    stands: np.ndarray | None = None,
 ) -> Interaction:
     """The motion for other bodies and the room's furniture.
 
@@ -49,6 +50,8 @@ def adapt(
         room: whose other furniture must not be entered; None for an empty one.
         rng: unused; kept so that callers need not care which step draws at random.
         steps: evaluations the optimiser may spend.
+        stands: bool [P, T, 4], when left heel, left ball, right heel and right ball stand on the floor; by default as
+            slow and low as they are.
 
     Returns:
         The motion, its contacts and stage named after the room's furniture, `meta.quality["adapt"]` measured
@@ -80,7 +83,8 @@ def adapt(
     times = keep.numpy() / motion.fps
     terms: list = []
     for person in range(motion.people):
-        (lock,) = evidence.detected_feet(old, person, rest_old, transl, rotmats, motion.fps)
+        told = None if stands is None else stands[person]
+        (lock,) = evidence.detected_feet(old, person, rest_old, transl, rotmats, motion.fps, stands=told)
         terms.append(_refooted(lock, new, person, shift, keep))
     terms += _contacts(motion, new, pieces, times, rotmats[:, keep])
     solids = _nearby(room, pieces, moved)

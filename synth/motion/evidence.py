@@ -257,6 +257,9 @@ def planned_feet(
     return [tight, FootLock(soles, anchor, torch.from_numpy(1 - down), sigma=0.03, name="foot_swing")]
 
 
+RAISED = 0.2  # metres above the floor: no sole that is said to stand is
+
+
 def detected_feet(
     proxies: Sequence[Proxies],
     person: int,
@@ -266,8 +269,13 @@ def detected_feet(
     fps: float,
     speed: float = 0.22,
     height: float = 0.06,
+    stands: np.ndarray | None = None,
 ) -> list[FootLock]:
-    """Plants read off a motion: heel and ball, each where slow and low for 0.15 s or more; on the floor."""
+    """Plants read off a motion: heel and ball, each where slow and low for 0.15 s or more; on the floor.
+
+    Args:
+        stands: bool [T, 4], where they are said to stand; then that counts, and not how slow and low they are.
+    """
     soles = sole_points(proxies, person)
     alone = Points(torch.zeros_like(soles.person), soles.joint, soles.offset, soles.normal)
     joints, spun = forward_kinematics(
@@ -278,7 +286,7 @@ def detected_feet(
     path = where.numpy().astype(float)
     move = np.linalg.norm(np.gradient(path, 1 / fps, axis=1), axis=-1)
     low = path[..., 2] < np.minimum(path[..., 2].min() + height, height + 0.05)
-    down = (move < speed) & low
+    down = (move < speed) & low if stands is None else stands.T & (path[..., 2] < RAISED)
     anchors = path.copy()
     for row in range(4):
         edges = np.flatnonzero(np.diff(np.concatenate(([0], down[row].astype(int), [0]))))
