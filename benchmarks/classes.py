@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,7 +31,9 @@ from benchmarks.prompts import PROMPTS
 from synth.body import BodyModel, load_body
 from synth.corpus.gate import content_faults
 from synth.corpus.place import NoPlace
+from synth.diffusion.classifier import load_classifier
 from synth.diffusion.generate import DiffusionGenerator
+from synth.diffusion.sample import Sampling
 from synth.errors import BadOption
 from synth.interaction import Interaction
 from synth.motion import mesh
@@ -87,13 +89,24 @@ def _tools() -> tuple[BodyModel, TextEncoder]:
     return load_body(), TextEncoder()
 
 
+@dataclass(frozen=True)
+class How:
+    """How motions are made: what `DiffusionGenerator` takes besides the room."""
+
+    model: Path | None
+    polish: bool
+    sampling: Sampling
+    classifier: Path | None
+
+
 @cache
-def _generator(room: str, model: Path | None, polish: bool) -> DiffusionGenerator:
+def _generator(room: str, how: How) -> DiffusionGenerator:
     body, encoder = _tools()
-    return DiffusionGenerator(load_room(room), body, encoder, model, polish=polish)
+    classifier = load_classifier(how.classifier) if how.classifier else None
+    return DiffusionGenerator(load_room(room), body, encoder, how.model, how.sampling, how.polish, classifier)
 
 
-def one(name: str, wording: int, number: int, model: Path | None, polish: bool, save: Path | None) -> dict[str, Any]:
+def one(name: str, wording: int, number: int, how: How, save: Path | None) -> dict[str, Any]:
     """One motion: what its first attempt showed and what the generator gave out."""
     prompt = PROMPTS[name][wording]
     seed = np.random.SeedSequence([wording, number, sorted(PROMPTS).index(name)])
@@ -101,7 +114,7 @@ def one(name: str, wording: int, number: int, model: Path | None, polish: bool, 
     found: dict[str, Any] = {"class": name, "prompt": prompt, "before": None, "after": None, "attempts": 0}
     since = time.perf_counter()
     for room in rooms:
-        generator = _generator(str(room), model, polish)
+        generator = _generator(str(room), how)
         try:
             attempts = list_until_good(generator, prompt, seed)
         except BadOption:  # a room without what it takes
@@ -162,8 +175,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     names = options.classes or sorted(PROMPTS)
     if options.save:
         options.save.mkdir(parents=True, exist_ok=True)
+    default = Sampling()
+    sampling = Sampling(
+        count=options.count, scales=replace(default.scales, text=options.text), strength=options.strength,
+        physics=None if options.no_physics else default.physics, classifier=options.weight,
+    )  # fmt: skip
+    how = How(options.model, not options.raw, sampling, options.classifier)
     jobs = [
-        (name, wording, number, options.model, not options.raw, options.save)
+        (name, wording, number, how, options.save)
         for number in range(options.each) for name in names for wording in range(len(PROMPTS[name]))
     ]  # fmt: skip
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
@@ -171,13 +190,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     faults = Counter(text for row in rows if row["after"] is None for text in row.get("faults", ())[:1])
     return {
         "model": str(options.model.name) if options.model else "packaged", "polished": not options.raw,
+        "sampling": asdict(sampling), "classifier": options.classifier is not None,
         "classes": {name: figures([row for row in rows if row["class"] == name]) for name in names},
         "all": figures(rows), "no_room": sum(row["before"] is None for row in rows),
         "refused_for": faults.most_common(10), "rows": rows if options.rows else [],
     }  # fmt: skip
 
 
-def _one(job: tuple[str, int, int, Path | None, bool, Path | None]) -> dict[str, Any]:
+def _one(job: tuple[str, int, int, How, Path | None]) -> dict[str, Any]:
     return one(*job)
 
 
@@ -187,6 +207,12 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=4, help="motions for each of the five wordings")
     parser.add_argument("--classes", nargs="*", choices=sorted(PROMPTS), help="only these")
     parser.add_argument("--raw", action="store_true", help="without polishing what was sampled")
+    parser.add_argument("--strength", type=float, default=Sampling().strength, help="of the drafts' remaking; 1: none")
+    parser.add_argument("--text", type=float, default=Sampling().scales.text, help="weight of the words")
+    parser.add_argument("--count", type=int, default=Sampling().count, help="steps")
+    parser.add_argument("--no-physics", action="store_true", help="without physical guidance")
+    parser.add_argument("--classifier", type=Path, help="from `synth train-classifier`; guides towards the class")
+    parser.add_argument("--weight", type=float, default=Sampling().classifier, help="of the classifier")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--save", type=Path, help="folder for what was given out")
     parser.add_argument("--rows", action="store_true", help="every motion's own line as well")

@@ -396,7 +396,12 @@ DRAWN, FAR = 20_000, 0.015  # 20,000 true draws are within 0.014 of the truth (K
 
 def distances(sampler: Callable[..., Tensor], at: Schedule, count: int, **options: object) -> tuple[float, float]:
     """Kolmogorov-Smirnov and Wasserstein-1 distance of samples from the mixture."""
-    found = sampler(mixture(at), normal(DRAWN, seed=1), at, count, seeded(2), **options).numpy()
+    x, begin = normal(DRAWN, seed=1), options.get("begin")
+    if begin is not None:  # draws of the mixture itself, diffused so far
+        rng = np.random.default_rng(3)
+        which = (rng.random(DRAWN) < SHARES[1]).astype(int)
+        x = process.diffuse(at, torch.from_numpy(rng.normal(MEANS[which], DEVIATIONS[which])), int(begin) - 1, x)
+    found = sampler(mixture(at), x, at, count, seeded(2), **options).numpy()
     truth = np.interp((np.arange(DRAWN) + 0.5) / DRAWN, mixture_cdf(GRID), GRID)
     return float(kstest(found, mixture_cdf).statistic), float(np.abs(np.sort(found) - truth).mean())
 
@@ -407,6 +412,7 @@ def distances(sampler: Callable[..., Tensor], at: Schedule, count: int, **option
     [
         (ddpm, 250, {"variance": "beta"}), (ddpm, 250, {"variance": "beta_tilde"}), (ddim, 250, {}),
         (ddim, 250, {"eta": 0.5}), (ddim, 250, {"eta": 1.0}), (dpmpp_2m, 60, {}),
+        (ddpm, 125, {"begin": 500}), (ddim, 125, {"begin": 500}), (dpmpp_2m, 30, {"begin": 500}),
     ],
 )  # fmt: skip
 def test_a_mixture_is_sampled_to_its_distribution(

@@ -95,6 +95,37 @@ def test_who_knows_the_answer_gives_the_motion_back_where_it_was(pair: Interacti
     np.testing.assert_allclose(first[135:137], 0, atol=1e-5)  # the first person's pelvis is over the origin
 
 
+class Blind(nn.Module):
+    """A network that takes what it is given for clean, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[int] = []
+
+    def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        self.steps.append(int(t[0]))
+        return x
+
+
+def test_a_draft_is_changed_as_much_as_is_asked_for(pair: Interaction) -> None:
+    """At next to no strength a draft comes back where it was in the room, at full strength nothing of it is left."""
+    draft = pair.scale_time(3.0 / pair.seconds)
+    away = {}
+    for strength in (0.002, 0.5, 1.0):
+        net = Blind()
+        model = Model(net, CONFIG, moments(), 20.0, {})  # type: ignore[arg-type]
+        scenario = Scenario(without_labels(pair), "up", draft=pair)
+        sampling = Sampling(count=20, strength=strength, physics=None)
+        (made,) = sample(model, [scenario], words(1), 3.0, BODY, np.random.SeedSequence(1), sampling)
+        gone = made.motion.transl - draft.transl[:, : made.motion.frames]
+        away[strength] = float(np.abs(gone).mean())
+        assert max(net.steps) == max(1, round(1000 * strength)) - 1
+        assert len(set(net.steps)) == min(max(1, round(20 * strength)), round(1000 * strength))
+    assert away[0.002] < 0.05 < away[0.5] < away[1.0]
+    with pytest.raises(BadOption, match="strength"):
+        Sampling(strength=0.0)
+
+
 def test_furniture_is_told_where_it_is_from_the_first_person(pair: Interaction) -> None:
     room = load_room("ward_03")
     chair = room.of_class("chair")[0]

@@ -39,6 +39,7 @@ from synth.text import TextEncoder
 def sampled(
     model: Model, corpus: Corpus, draws: Sequence[Draw], texts: TokenTable, sampling: Sampling, seed: int = 0,
     batch: int = 16, start: bool = True, classifier: TrainedClassifier | None = None,
+    drafts: Sequence[Sample] | None = None,
 ) -> list[Sample]:  # fmt: skip
     """What the model makes of each item's caption, people, furniture and length; in the draws' order.
 
@@ -46,6 +47,7 @@ def sampled(
         texts: the captions' embeddings by the model's own encoder.
         start: whether the first frame is told, as `synth generate` does; nothing later of the item ever is.
         classifier: guides towards the items' classes.
+        drafts: for each item something rough of as many people, where `sampling.strength` is below 1.
 
     Raises:
         BadOption: the model is of another frame rate.
@@ -61,7 +63,8 @@ def sampled(
         for first in range(0, len(members), batch):
             chosen = members[first : first + batch]
             items = [draws[at] for at in chosen]
-            answers = _batch(model, reader, items, sampling, seed, start, classifier)
+            rough = None if drafts is None else [drafts[at] for at in chosen]
+            answers = _batch(model, reader, items, sampling, seed, start, classifier, rough)
             for at, draw, features in zip(chosen, items, answers, strict=True):
                 made[at] = replace(sample_of(corpus, draw), features=features)
     return [item for item in made if item is not None]
@@ -75,6 +78,7 @@ def _batch(
     seed: int,
     start: bool,
     classifier: TrainedClassifier | None,
+    drafts: Sequence[Sample] | None,
 ) -> list[np.ndarray]:
     """Features [P, T, 205] of each item."""
     device = model.moments.mean.device
@@ -87,10 +91,21 @@ def _batch(
         )
     # noise by the item, so that a batch's make-up changes nothing
     noise = torch.stack([_noise(batch.x.shape[1:], seed, draw) for draw in draws]).to(device)
-    x = denoised(model, condition, noise, sampling, None, classifier, batch.classes)
+    rough = None if drafts is None else _rough(model, draws, drafts, batch.x).to(device)
+    x = denoised(model, condition, noise, sampling, None, classifier, batch.classes, draft=rough)
     features = model.moments.denormalise(x).cpu().numpy()
     people = [len(draw.order) for draw in draws]
     return [one[:p, : draw.frames] for one, p, draw in zip(features, people, draws, strict=True)]
+
+
+def _rough(model: Model, draws: Sequence[Draw], drafts: Sequence[Sample], like: torch.Tensor) -> torch.Tensor:
+    """Drafts, stretched to the items' lengths, as normalised features of the batch's shape."""
+    found, moments = torch.zeros(like.shape), model.moments.to("cpu")
+    for at, (draw, draft) in enumerate(zip(draws, drafts, strict=True)):
+        frames = np.linspace(0, draft.features.shape[1] - 1, draw.frames).round().astype(int)
+        features = torch.from_numpy(np.asarray(draft.features)[:, frames]).float()
+        found[at, : len(features), : draw.frames] = moments.normalise(features)
+    return found
 
 
 def _noise(shape: torch.Size, seed: int, draw: Draw) -> torch.Tensor:
@@ -179,7 +194,7 @@ def evaluated(
         trained = load_model(model)
         texts = corpus_tokens(corpus, text_encoder(trained.config.encoder))
         short = [replace(draw, frames=min(draw.frames, trained.config.frames)) for draw in draws]
-        made["network"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed)
+        made["network"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed, drafts=made["retrieval"])
         body = load_body()
         motions = {"model": delivered(corpus, short, made["network"], body)}
         made["model"] = [

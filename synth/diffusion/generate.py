@@ -47,9 +47,10 @@ OPENING = 0.3  # seconds of the placed motion that are adapted to the people: it
 
 @dataclass(frozen=True)
 class Opening:
-    """What a motion starts from: a scenario of the library in the room, of which only the frame of it is taken.
+    """What a motion starts from: a scenario of the library in the room, of which the frame of it is taken.
 
     Attributes:
+        draft: how the library does it there, on bodies of its own; of use where `Sampling.strength` is below 1.
         start: its first moments on the people drawn. around: the room less what moves in it.
         seconds: that it takes. ends: where everybody's pelvis is at its end [P, 2], so that there is a way.
         caption: one of its captions.
@@ -60,6 +61,7 @@ class Opening:
     seconds: float
     ends: Array
     caption: str
+    draft: Interaction
 
 
 class DiffusionGenerator:
@@ -150,7 +152,7 @@ class DiffusionGenerator:
         start, around = opening.start, opening.around
         names = {str(item["id"]) for item in start.meta.stage}
         used = [piece for piece in around.furniture if piece.id in names]
-        scenario = Scenario.in_room(start, prompt, around, used, opening.ends)
+        scenario = Scenario.in_room(start, prompt, around, used, opening.ends, opening.draft)
         # as long as such a thing takes; the rest of the time people are at rest, and a little haste does no harm
         length = float(np.clip(min(opening.seconds, seconds / FASTEST), SHORTEST, LONGEST))
         words = self.words.tokens([prompt, opening.caption] * (TOGETHER // 2))
@@ -177,6 +179,7 @@ class DiffusionGenerator:
         return Opening(
             start=replace(start, meta=meta), around=scene.around, seconds=placed.seconds,
             ends=placed.transl[:, -1, :2] + rest[:, 0, :2], caption=str(rng.choice(np.array(entry.captions))),
+            draft=placed,
         )  # fmt: skip
 
     def _checked(

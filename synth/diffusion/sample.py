@@ -15,7 +15,7 @@ from torch import Tensor
 
 from synth.body import BodyModel
 from synth.corpus.rows import FEATURES, seen_from, starts, to_rows
-from synth.diffusion import scene
+from synth.diffusion import process, scene
 from synth.diffusion.checkpoint import Model
 from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.data import Condition
@@ -39,6 +39,8 @@ class Sampling:
     """How to sample: the sampler and its steps, and what guides it.
 
     Attributes:
+        strength: how much of a scenario's draft is made anew, as a share of the process: 1 starts from pure noise, and
+            nothing is left of a draft. Below, that share of the `count` steps is needed.
         physics: None: no physical guidance.
         classifier: weight of the classifier's guidance, where there is a classifier; 0: none.
     """
@@ -48,8 +50,11 @@ class Sampling:
     scales: Scales = field(default_factory=Scales)
     physics: Physics | None = field(default_factory=Physics)
     classifier: float = 1.0
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0 < self.strength <= 1:
+            raise BadOption("strength", self.strength, "more than 0, at most 1")
         if self.sampler not in SAMPLERS:
             raise BadOption("sampler", self.sampler, f"one of {', '.join(SAMPLERS)}")
 
@@ -65,6 +70,7 @@ class Scenario:
         held: whether the first frame is asked for as it is, or only who is where.
         holds: touches that are asked for.
         ends: where everybody's pelvis is to be in the last frame [P, 2]; None: wherever it comes to.
+        draft: the same people doing roughly that, of which `Sampling.strength` makes something new.
     """
 
     start: Interaction
@@ -75,11 +81,13 @@ class Scenario:
     held: bool = True
     holds: tuple[Hold, ...] = ()
     ends: Array | None = None
+    draft: Interaction | None = None
 
     @staticmethod
     def in_room(
-        start: Interaction, prompt: str, room: Room, used: Sequence[Furniture] = (), ends: Array | None = None
-    ) -> Scenario:
+        start: Interaction, prompt: str, room: Room, used: Sequence[Furniture] = (), ends: Array | None = None,
+        draft: Interaction | None = None,
+    ) -> Scenario:  # fmt: skip
         """With the room's furniture near the people and its walls."""
         names = {piece.id for piece in used}
         place = start.transl[:, 0, :2].mean(0)
@@ -87,7 +95,7 @@ class Scenario:
             piece for piece in room.furniture
             if piece.id not in names and np.linalg.norm(np.asarray(piece.box.center)[:2] - place) < REACH
         ]  # fmt: skip
-        return Scenario(start, prompt, tuple(used), tuple(near), np.asarray(room.floor, float), ends=ends)
+        return Scenario(start, prompt, tuple(used), tuple(near), np.asarray(room.floor, float), ends=ends, draft=draft)
 
 
 def sample(
@@ -127,7 +135,11 @@ def sample(
         )  # fmt: skip
     names = [item.start.meta.interaction_class for item in scenarios]
     classes = torch.tensor([-1 if name is None else INTERACTIONS.index(name) for name in names]).to(device)
-    x = denoised(model, condition, noise, sampling, obstacles, classifier, classes, generator)
+    drafts = None
+    if all(item.draft is not None for item in scenarios):
+        rough = [_draft(item, at, body, frames, model) for item, at in zip(scenarios, framed, strict=True)]
+        drafts = torch.nn.functional.pad(torch.stack(rough), (0, 0, 0, padded - frames)).to(device)
+    x = denoised(model, condition, noise, sampling, obstacles, classifier, classes, generator, drafts)
     made = []
     for one, item, at in zip(x.cpu(), scenarios, framed, strict=True):
         motion = to_interaction(one[:, :frames], model.moments, item.start.betas, model.fps, item.start.meta)
@@ -157,12 +169,13 @@ class Obstacles:
 def denoised(
     model: Model, condition: Condition, noise: Tensor, sampling: Sampling, obstacles: Obstacles | None = None,
     classifier: TrainedClassifier | None = None, classes: Tensor | None = None,
-    generator: torch.Generator | None = None,
+    generator: torch.Generator | None = None, draft: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """From noise to normalised features [B, P, T, 205], with all the guidance that `sampling` asks for.
 
     Args:
         classes: long [B], index in `taxonomy.INTERACTIONS` or -1; of use with a classifier.
+        draft: features like the result's, of which `sampling.strength` makes something new (SDEdit).
 
     Raises:
         BadOption: the classifier is another model's.
@@ -181,7 +194,12 @@ def denoised(
             condition, model.moments, model.fps, schedule.steps, sampling.physics, boxes, walls, holds, resting
         )
         predict = guided(predict, guide)
-    return SAMPLERS[sampling.sampler](predict, noise, schedule, sampling.count, generator=generator)
+    sampler, share = SAMPLERS[sampling.sampler], sampling.strength
+    if draft is None or share == 1:
+        return sampler(predict, noise, schedule, sampling.count, generator=generator)
+    begin, count = (max(1, round(share * number)) for number in (schedule.steps, sampling.count))
+    rough = process.diffuse(schedule, draft, begin - 1, noise)
+    return sampler(predict, rough, schedule, min(count, begin), generator=generator, begin=begin)
 
 
 @dataclass(frozen=True)
@@ -204,6 +222,16 @@ def _framed(item: Scenario, body: BodyModel) -> _Framed:
     place, yaw = starts(rows[None])
     moved = seen_from(rows, place[0], yaw[0])
     return _Framed(float(yaw[0]), np.asarray(place[0], float), moved[:, 0], bodies)
+
+
+def _draft(item: Scenario, at: _Framed, body: BodyModel, frames: int, model: Model) -> Tensor:
+    """A scenario's draft as normalised features [P, T, 205] in its frame, stretched to that many frames."""
+    assert item.draft is not None
+    factor = frames / (item.draft.seconds * model.fps)
+    stretched = item.draft.scale_time(factor).resample(model.fps)
+    rows = seen_from(to_rows(stretched, body)[0], at.place, np.asarray(at.yaw))[..., :FEATURES]
+    rows = rows[:, np.minimum(np.arange(frames), rows.shape[1] - 1)]
+    return model.moments.to("cpu").normalise(torch.from_numpy(rows).float())
 
 
 def _condition(

@@ -3,6 +3,9 @@
 ``predict(x_t [B, ...], t) -> x_0`` hides the network, its objective and all guidance; ``x`` is the noise to start from
 [B, ...] (`process.noise_like`) and gives dtype and device. Steps are spaced trailing. Coefficients are Python floats
 made before the loop, so that no step waits for the device; shapes never change.
+
+``begin`` starts in the middle: the first of the ``count`` steps is ``begin`` - 1, whose x is no pure noise but
+something rough that was diffused so far (SDEdit, Meng et al. 2022). None: from the last step.
 """
 
 from __future__ import annotations
@@ -28,13 +31,13 @@ def guided(predict: Predict, guide: Guide) -> Predict:
 @torch.no_grad()
 def ddpm(
     predict: Predict, x: Tensor, schedule: Schedule, count: int,
-    generator: torch.Generator | None = None, variance: Variance = "beta_tilde",
+    generator: torch.Generator | None = None, variance: Variance = "beta_tilde", begin: int | None = None,
 ) -> Tensor:  # fmt: skip
     """Ancestral sampling, algorithm 2 (Ho et al. 2020), over a sub-schedule with its own betas.
 
     The mean is the posterior's at the predicted x_0, the same as the algorithm's in epsilon.
     """
-    sub = schedule.respaced(trailing(schedule.steps, count))
+    sub = schedule.respaced(trailing(begin or schedule.steps, count))
     deviations = np.sqrt(sub.variance(variance)).tolist()
     weights = list(zip(sub.times.tolist(), sub.posterior_x0.tolist(), sub.posterior_xt.tolist(), strict=True))
     for row in reversed(range(count)):
@@ -48,12 +51,12 @@ def ddpm(
 @torch.no_grad()
 def ddim(
     predict: Predict, x: Tensor, schedule: Schedule, count: int,
-    generator: torch.Generator | None = None, eta: float = 0.0,
+    generator: torch.Generator | None = None, eta: float = 0.0, begin: int | None = None,
 ) -> Tensor:  # fmt: skip
     """Song et al. 2021, eq. 12 and 16: deterministic at ``eta`` 0, `ddpm` with beta-tilde at 1."""
     if not 0 <= eta <= 1:
         raise BadOption("eta", eta, "0 to 1")
-    sub = schedule.respaced(trailing(schedule.steps, count))
+    sub = schedule.respaced(trailing(begin or schedule.steps, count))
     fresh = eta**2 * sub.posterior_variance
     kept = np.sqrt(np.maximum(1 - sub.alphas_bar_previous - fresh, 0) / (1 - sub.alphas_bar))
     of_x0 = np.sqrt(sub.alphas_bar_previous) - kept * np.sqrt(sub.alphas_bar)
@@ -67,13 +70,14 @@ def ddim(
 
 @torch.no_grad()
 def dpmpp_2m(
-    predict: Predict, x: Tensor, schedule: Schedule, count: int, generator: torch.Generator | None = None
-) -> Tensor:
+    predict: Predict, x: Tensor, schedule: Schedule, count: int, generator: torch.Generator | None = None,
+    begin: int | None = None,
+) -> Tensor:  # fmt: skip
     """DPM-Solver++(2M), Lu et al. 2022, algorithm 2; its last step, to no noise at all, is the predicted x_0.
 
     Deterministic: ``generator`` is there to make the samplers interchangeable.
     """
-    sub = schedule.respaced(trailing(schedule.steps, count))
+    sub = schedule.respaced(trailing(begin or schedule.steps, count))
     signal, sigma = np.sqrt(sub.alphas_bar), np.sqrt(1 - sub.alphas_bar)
     jumps = np.append(np.inf, np.diff(np.log(sigma / signal)))  # h, in log signal-to-noise, of the step to row - 1
     last = x
