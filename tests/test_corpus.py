@@ -16,7 +16,7 @@ import torch
 from synth.body import load_body
 from synth.corpus import anatomy, asf_amc, ground, library
 from synth.corpus.gate import FALLS, faults_of
-from synth.corpus.place import NoPlace, bend_path, clearance, place
+from synth.corpus.place import STANDS_FOR, NoPlace, bend_path, clearance, place
 from synth.corpus.retarget import retarget
 from synth.corpus.singles import SINGLES
 from synth.errors import BadFile, BadOption, Missing
@@ -152,6 +152,25 @@ def test_falls_from_the_edge_take_the_side_of_the_bed_that_has_room(name: str) -
 
     for item in falls:
         assert any(fits(item.load(), seed) for seed in range(4)), item.id
+
+
+def test_it_happens_where_the_user_says() -> None:
+    room, rng = load_room("ward_03"), np.random.default_rng(1)
+    seats = [piece.id for piece in room.furniture if piece.cls in STANDS_FOR["chair"]]
+    assert len(seats) > 1
+    sit = library.entry("sit_down_01").load()
+    for wanted in seats:
+        with contextlib.suppress(NoPlace):  # where there is no room
+            (taken,) = place(sit, room, rng, near=wanted).stage_map.values()
+            assert taken.id == wanted
+    bed = room.of_class("bed")[0]
+    with pytest.raises(NoPlace, match=f"{bed.id} is none, .*{seats[0]}"):
+        place(sit, room, rng, near=bed.id)
+    idle = library.entry("idle_01").load()
+    for _ in range(5):
+        joints = joints_of(place(idle, room, rng, near=bed.id).motion)
+        away = np.abs(joints[:, 0, :2].mean(0) - np.asarray(bed.box.center)[:2]).max()
+        assert away < max(bed.box.size[:2]) / 2 + 1.3
 
 
 def test_seats_are_under_sitters() -> None:

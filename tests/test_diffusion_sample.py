@@ -232,7 +232,10 @@ def test_what_is_on_wheels_keeps_its_place_before_who_pushes_it(yaw: float, x: f
     np.testing.assert_allclose(axis_angle_to_matrix(made.orient), [expected, expected], atol=1e-4)
 
 
-JOB = {"scene": "ward_03", "prompt": "a patient stands waiting", "seed": 1, "seconds": 2.0, "fps": 10.0}
+JOB = {
+    "scene": "ward_03", "prompt": "a patient stands waiting", "seed": 1, "seconds": 2.0, "fps": 10.0, "near": None,
+    "steps": 4, "strength": 1.0,
+}  # fmt: skip
 
 
 def test_motions_in_a_folder_are_made_once_and_the_job_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

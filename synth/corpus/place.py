@@ -41,6 +41,7 @@ _RADII = {
     "right_hand": 0.06,
 }  # fmt: skip
 STRIDE = 0.2  # seconds between the frames that are tested
+BESIDE = 1.0  # metres from furniture to the middle of what is to happen by it
 TRIES = 240  # random placements in free space
 BENDS = (0.45, -0.45, 0.8, -0.8)  # radians of turn a metre walked
 LEAST_SECONDS = 2.0  # a motion cut shorter than this shows nothing
@@ -74,8 +75,13 @@ class Placement:
     bend: float = 0.0
 
 
-def place(motion: Interaction, room: Room, rng: np.random.Generator, body: BodyModel | None = None) -> Placement:
+def place(
+    motion: Interaction, room: Room, rng: np.random.Generator, body: BodyModel | None = None, near: str | None = None
+) -> Placement:
     """Draw a placement of a library motion in a room.
+
+    Args:
+        near: id of the furniture on or by which it is to happen; None: wherever there is room.
 
     Raises:
         NoPlace: the room lacks the furniture, or nothing fits; the message says which.
@@ -86,8 +92,8 @@ def place(motion: Interaction, room: Room, rng: np.random.Generator, body: BodyM
     stage = [furniture_from_json(item, "stage", "stage") for item in motion.meta.stage]
     used = [piece for piece in stage if piece.seat_height is not None]
     if used:
-        return _on_furniture(motion, tracks, used[0], room, rng)
-    return _in_free_space(motion, tracks, room, rng, model)
+        return _on_furniture(motion, tracks, used[0], room, rng, near)
+    return _in_free_space(motion, tracks, room, rng, model, near)
 
 
 @dataclass(frozen=True)
@@ -192,13 +198,18 @@ def _moved(points: Array, yaw: float, shift: Array) -> Array:
 
 
 def _on_furniture(
-    motion: Interaction, tracks: _Tracks, stage: Furniture, room: Room, rng: np.random.Generator
+    motion: Interaction, tracks: _Tracks, stage: Furniture, room: Room, rng: np.random.Generator, near: str | None
 ) -> Placement:
     classes = STANDS_FOR.get(stage.cls, (stage.cls,))
     pieces = [piece for cls in classes for piece in room.of_class(cls)]
     if not pieces:
         has = ", ".join(sorted({piece.cls for piece in room.furniture})) or "nothing"
         raise NoPlace(f"{room.name}: the motion needs a {stage.cls} ({' or '.join(classes)}); the room has {has}")
+    if near is not None:
+        known = [piece.id for piece in pieces]
+        pieces = [piece for piece in pieces if piece.id == near]
+        if not pieces:
+            raise NoPlace(f"{room.name}: the motion needs a {stage.cls}; {near} is none, {', '.join(known)} would do")
     sitter, pelvis, side = _sitter(motion, tracks, stage)
     if side[2]:  # who lies down does it where the head end is flat, if any is
         pieces = [piece for piece in pieces if not piece.head_raised] or pieces
@@ -319,13 +330,13 @@ def _seat_move(
 
 
 def _in_free_space(
-    motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator, body: BodyModel
+    motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator, body: BodyModel, near: str | None
 ) -> Placement:
-    options = _free_options(motion, tracks, room, rng)
+    options = _free_options(motion, tracks, room, rng, near)
     if (not options or max(o[1] for o in options) < 0.98) and _walks(motion, tracks):
         for bend in BENDS:
             bent = bend_path(motion, body, bend)
-            options += [(*o[:-1], bend) for o in _free_options(bent, _Tracks.of(bent, body), room, rng)]
+            options += [(*o[:-1], bend) for o in _free_options(bent, _Tracks.of(bent, body), room, rng, near)]
     if not options:
         raise NoPlace(f"{room.name}: no free floor for {LEAST_SECONDS:g} s of the motion ({motion.meta.text!r})")
     # A bend costs a little, a cut as much as it takes away.
@@ -339,9 +350,15 @@ def _in_free_space(
     return Placement(moved, {}, yaw_matrix(yaw), shift, clear, seconds, bend)
 
 
-def _free_options(motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator) -> list[tuple]:
+def _free_options(
+    motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator, near: str | None
+) -> list[tuple]:
     """(score, kept share, clearance, kept frames, yaw, shift, bend) of placements that keep enough of the motion."""
     low, high = room.floor.min(0), room.floor.max(0)
+    for piece in room.furniture:
+        if piece.id == near:
+            here, half = np.asarray(piece.box.center)[:2], np.asarray(piece.box.size)[:2].max() / 2 + BESIDE
+            low, high = np.maximum(low, here - half), np.minimum(high, here + half)
     middle = tracks.pelvis[..., :2].reshape(-1, 2)
     middle = (middle.min(0) + middle.max(0)) / 2
     yaws = rng.uniform(-np.pi, np.pi, TRIES)

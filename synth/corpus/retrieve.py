@@ -101,9 +101,10 @@ class RetrievalGenerator:
         body: whose shapes are drawn.
         encoder: a `TextEncoder`, the folder of one, or None for the installed one.
         entries: the library; the packaged one by default.
+        near: id of the furniture on or by which it is to happen; None: wherever there is room.
 
     Raises:
-        Missing: the encoder or the library is not installed.
+        Missing: the encoder or the library is not installed. BadOption: the room has no such furniture.
     """
 
     def __init__(
@@ -112,8 +113,12 @@ class RetrievalGenerator:
         body: BodyModel,
         encoder: matching.Encoder | str | PathLike[str] | None = None,
         entries: Sequence[LibraryEntry] | None = None,
+        near: str | None = None,
     ) -> None:
-        self.room, self.body = room, body
+        ids = [piece.id for piece in room.furniture]
+        if near is not None and near not in ids:
+            raise BadOption("--near", near, f"furniture of {room.name}: {', '.join(ids)}")
+        self.room, self.body, self.near = room, body, near
         self.entries = tuple(library() if entries is None else entries)
         meaning = TextEncoder(encoder) if encoder is None or isinstance(encoder, (str, PathLike)) else encoder
         self._matcher = matching.Matcher(self.entries, meaning)
@@ -230,7 +235,7 @@ class RetrievalGenerator:
         if len(roles) == 1:  # a lone person is what the prompt says
             roles = [words.role_in(prompt) or roles[0]]
         people = tuple(Actor.draw(role, rng, self.body) for role in roles)
-        placed = place(motion, self.room, rng, self.body)
+        placed = place(motion, self.room, rng, self.body, self.near)
         around = replace(self.room, furniture=standing(self.room, placed.motion))
         return SetUp(placed, tuple(roles), people, around)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from synth.corpus.retrieve import NothingFits
 from synth.corpus.shards import sha256
 from synth.diffusion.checkpoint import load_model
 from synth.diffusion.generate import DiffusionGenerator, found_model
+from synth.diffusion.sample import Sampling
 from synth.errors import BadFile, BadOption
 from synth.files import read_json, write_json, write_text
 from synth.motion.fit import one_thread
@@ -28,7 +30,8 @@ def generate_into(
     """Make motions 0 to `count` - 1 of a job into `out`/NNNN.npz; how many were refused.
 
     Args:
-        settings: scene, prompt, seed, seconds, fps. tell: is given a line a motion.
+        settings: scene, prompt, seed, seconds, fps, near (furniture's id or None), steps, strength.
+        tell: is given a line a motion.
 
     Raises:
         BadOption: `out` is of another job, or a setting is wrong. Missing, BadFile: the model.
@@ -36,7 +39,8 @@ def generate_into(
     path = found_model(model)
     trained = load_model(path)
     room = load_room(str(settings["scene"]))
-    generator = DiffusionGenerator(room, load_body(), model=trained)
+    sampling = replace(Sampling(), count=int(settings["steps"]), strength=float(settings["strength"]))
+    generator = DiffusionGenerator(room, load_body(), model=trained, sampling=sampling, near=settings["near"])
     job = {**settings, "model": sha256(path)}
     if (out / SETTINGS).exists():
         if read_json(out / SETTINGS) != job:

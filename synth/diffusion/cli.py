@@ -94,27 +94,39 @@ def _report(update: int, updates: int, losses: dict[str, float], left: float) ->
 @click.option("--seed", type=int, default=0, help="The same seed gives the same motions.")
 @click.option("--seconds", type=float, default=8.0, help="Of each, 2 to 12.")
 @click.option("--fps", type=float, default=20.0, help="Frames a second of what is written.")
+@click.option("--near", default=None, metavar="ID", help="Furniture on or by which it happens.  [default: any]")
+@click.option("--steps", type=int, default=None, help="Of the sampler.  [default: the sampler's]")
+@click.option("--strength", type=float, default=None, help="How much of the library's way is made anew; 1: all.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the motions.")
 @click.option(
     "--model", type=click.Path(path_type=Path), default=None, help="A trained model.  [default: the packaged]"
 )
 def generate_motions(
-    scene: str, prompt: str, count: int, seed: int, seconds: float, fps: float, out: Path, model: Path | None
-) -> None:
+    scene: str, prompt: str, count: int, seed: int, seconds: float, fps: float, near: str | None, steps: int | None,
+    strength: float | None, out: Path, model: Path | None,
+) -> None:  # fmt: skip
     """Sample interactions from the trained model in a room: one npz each, its labels measured.
 
     The same command again makes what is missing. What does not show what the prompt asks for is made again; what stays
     impossible is listed in generated.jsonl with its reason, and ends with status 2.
     """
-    from synth.diffusion.sample import LONGEST, SHORTEST
+    from synth.diffusion.sample import LONGEST, SHORTEST, Sampling
 
-    for option, value, low, high in (("--n", count, 1, 10**6), ("--seed", seed, 0, 2**63), ("--fps", fps, 1, 240),
-                                     ("--seconds", seconds, SHORTEST, LONGEST)):  # fmt: skip
+    usual = Sampling()
+    steps, strength = usual.count if steps is None else steps, usual.strength if strength is None else strength
+    bounds = {
+        "--n": (count, 1, 10**6), "--seed": (seed, 0, 2**63), "--fps": (fps, 1, 240),
+        "--seconds": (seconds, SHORTEST, LONGEST), "--steps": (steps, 1, 1000), "--strength": (strength, 0.01, 1),
+    }  # fmt: skip
+    for option, (value, low, high) in bounds.items():
         if not low <= value <= high:
             raise BadOption(option, value, f"{low:g} to {high:g}")
     from synth.diffusion.batch import generate_into
 
-    settings = {"scene": scene, "prompt": prompt, "seed": seed, "seconds": seconds, "fps": fps}
+    settings = {
+        "scene": scene, "prompt": prompt, "seed": seed, "seconds": seconds, "fps": fps, "near": near, "steps": steps,
+        "strength": strength,
+    }  # fmt: skip
     refused = generate_into(out, settings, count, model, lambda line: click.echo(line, err=True))
     click.echo(f"{out}: {count - refused} of {count} motions")
     if refused:

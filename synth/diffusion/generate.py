@@ -73,16 +73,17 @@ class DiffusionGenerator:
         model: a file that `synth train` wrote, a loaded one, or None for the packaged one.
         polish: whether what was sampled is made exact (`synth.diffusion.polish`).
         classifier: guides towards the prompt's class (`synth.diffusion.classifier.load_classifier`).
+        near: id of the furniture on or by which it is to happen; None: wherever there is room.
 
     Raises:
         Missing: no model is packaged or the encoder is not installed. BadFile: a model is damaged.
-        BadOption: the classifier is another model's.
+        BadOption: the classifier is another model's, or the room has no such furniture.
     """
 
     def __init__(
         self, room: Room, body: BodyModel, encoder: str | PathLike[str] | TextEncoder | None = None,
         model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None, polish: bool = True,
-        classifier: TrainedClassifier | None = None,
+        classifier: TrainedClassifier | None = None, near: str | None = None,
     ) -> None:  # fmt: skip
         self.room, self.body = room, body
         self.encoder = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder)
@@ -93,7 +94,7 @@ class DiffusionGenerator:
         self.classifier = classifier
         if classifier is not None:
             classifier.must_fit(self.model)
-        self._known = RetrievalGenerator(room, body, self.encoder)
+        self._known = RetrievalGenerator(room, body, self.encoder, near=near)
 
     def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated:
         """Make one motion. The same arguments as `RetrievalGenerator.generate`, and the same errors."""
