@@ -14,7 +14,8 @@ from synth.corpus.touch import measured_contacts
 from synth.diffusion.polish import grounded, polished, smoothed
 from synth.interaction import Interaction
 from synth.motion.evaluate import measure_all
-from synth.motion.proxies import proxies_of
+from synth.motion.proxies import points_of, proxies_of
+from synth.motion.quality import state_of
 from synth.room import Furniture, furniture_from_json
 from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -95,3 +96,33 @@ def test_a_lift_without_a_hand_is_none(helped: Interaction) -> None:
     apart = lift(replace(helped, transl=away), BODY)
     assert apart["hand"] > 0.05
     assert not lifted(apart)
+
+
+def test_a_touch_that_was_asked_for_is_held_where_the_hand_comes_near(helped: Interaction) -> None:
+    """Too far to be meant, near enough to be brought there; a touch at another time is not made."""
+    staff = helped.meta.roles.index("staff")
+    away = helped.transl.copy()
+    towards = helped.transl[1 - staff, :, :2] - helped.transl[staff, :, :2]
+    away[staff, :, :2] -= 0.18 * towards / np.linalg.norm(towards, axis=-1, keepdims=True)
+    rough = bare(replace(helped, transl=away.astype(np.float32)))
+    asked = [contact for contact in helped.meta.contacts if "spot" in contact.target]
+    proxies = [proxies_of(BODY, shape) for shape in helped.betas]
+
+    def gaps(motion: Interaction) -> np.ndarray:
+        """Metres from each hand to the spot that it was asked to hold, in the frames in which it was [K, T]."""
+        state = state_of(motion, proxies)
+        while_held = (motion.times > asked[0].start + 0.5) & (motion.times < asked[0].end - 0.5)
+        ends = [
+            points_of(proxies, [(item.person, str(item.target["own_spot"])) for item in asked]),
+            points_of(proxies, [(int(item.target["person"]), str(item.target["spot"])) for item in asked]),
+        ]
+        hands, spots = (end.where(state) for end in ends)
+        return (hands - spots).norm(dim=-1).numpy()[:, while_held]
+
+    plain = polished(rough, BODY, None, pieces(helped))
+    assert gaps(plain).mean(1).max() > 0.05
+    made = polished(rough, BODY, None, pieces(helped), asked=asked)
+    assert gaps(made).mean() < 0.02
+    late = [replace(contact, start=20.0, end=22.0) for contact in asked]
+    never = polished(rough, BODY, None, pieces(helped), asked=late)
+    np.testing.assert_array_equal(never.transl, plain.transl)

@@ -375,7 +375,7 @@ def _free_options(
     options = []
     for _, _, k, shift in rough[:24]:
         clear = clearance(room, _moved(tracks.points, yaws[k], shift), tracks.radius).min((0, 2))
-        first, last = _longest(clear > -SLACK)
+        first, last = longest(clear > -SLACK)
         if last <= first:
             continue
         begin, end = int(tracks.frames[first]), int(tracks.frames[last - 1]) + 1
@@ -387,7 +387,7 @@ def _free_options(
     return options
 
 
-def _longest(flags: np.ndarray) -> tuple[int, int]:
+def longest(flags: np.ndarray) -> tuple[int, int]:
     """[start, end) of the longest stretch of True; (0, 0) if there is none."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
     if not len(edges):

@@ -161,10 +161,11 @@ class DiffusionGenerator:
         rest = np.asarray(self.body.rest_joints(start.betas), float)
         wheeled = [prop for prop in start.props if is_furniture(prop.cls)]  # what hands hold is not known to the model
         seats = [piece for piece in around.furniture if piece.seat_height is not None]
+        asked = opening.draft.scale_time(length / opening.draft.seconds).meta.contacts
         for item in made:
             whole = replace(item.motion, props=carried_along(wheeled, start, item.motion, rest))
             if self.polish:
-                whole = polished(whole, self.body, around, nearby(whole, seats), item.stands)
+                whole = polished(whole, self.body, around, nearby(whole, seats), item.stands, asked)
             yield self._checked(whole, rng, around, seconds, fps)
 
     def _opening(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> Opening:

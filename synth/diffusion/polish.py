@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
 from synth.body import BodyModel
+from synth.corpus.place import longest
 from synth.corpus.touch import measured_contacts
 from synth.interaction import Contact, Interaction
 from synth.motion.adapt import adapt
@@ -29,6 +30,8 @@ from synth.rotation import matrix_from_6d, matrix_to_axis_angle
 
 MEANT = 0.06  # metres between skins, or above a seat, that are meant as a touch
 REACH = 0.14  # metres that a hand is brought at most to the spot that it holds
+ASKED = 0.25  # metres that it is brought to a spot that was asked for
+EARLY, SHORTEST = 1.0, 0.5  # seconds that a touch may come before or after it was asked for, and that it lasts at least
 LIFTED = 0.25  # metres above or below the floor: beyond, it is no error of height
 SETTLING = 0.2  # seconds, the width of the correction's filter
 CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics and Motor Control, ch. 3)
@@ -37,7 +40,7 @@ STEPS = 45  # evaluations of the optimiser: the motion is nearly there
 
 def polished(
     motion: Interaction, body: BodyModel, room: Room | None, pieces: Sequence[Furniture],
-    stands: np.ndarray | None = None,
+    stands: np.ndarray | None = None, asked: Sequence[Contact] = (),
 ) -> Interaction:  # fmt: skip
     """The motion with its touches, soles and distances made exact; its contacts are those that were meant.
 
@@ -45,17 +48,25 @@ def polished(
         motion: in the room, with its people's bodies.
         room: what must not be entered; None: nothing but the pieces. pieces: furniture that somebody may rest on.
         stands: bool [P, T, 4], when heels and balls of the feet are said to stand (`synth.diffusion.sample.Sampled`).
+        asked: touches of somebody's hand and somebody's spot that belong to what is done: where the hand comes near
+            enough, they are held, for as long as it does.
     """
     motion = smoothed(motion)
-    contacts = measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT)
+    contacts = list(measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT))
     proxies = [proxies_of(body, shape) for shape in motion.betas]
     known = {piece.id for piece in pieces} | {prop.id for prop in motion.props} | {"floor"}
     motion = grounded(motion, proxies, contacts)
     state = state_of(motion, proxies)
-    meant = [_exact(contact, state, motion.times, proxies) for contact in contacts if _known(contact, known)]
-    used = {str(contact.target.get("object")) for contact in meant if contact is not None}
+    held = [_held(contact, state, motion.times, proxies) for contact in asked if "spot" in contact.target]
+    meant = [item for item in held if item is not None]
+    busy = {(item.person, item.part) for item in meant}
+    meant += [
+        exact for contact in contacts if _known(contact, known) and (contact.person, contact.part) not in busy
+        if (exact := _exact(contact, state, motion.times, proxies)) is not None
+    ]  # fmt: skip
+    used = {str(contact.target.get("object")) for contact in meant}
     stage = tuple(piece.to_json() for piece in pieces if piece.id in used)
-    meta = replace(motion.meta, contacts=tuple(item for item in meant if item is not None), stage=stage)
+    meta = replace(motion.meta, contacts=tuple(meant), stage=stage)
     solved = adapt(replace(motion, meta=meta), {}, motion.betas, body, room, steps=STEPS, stands=stands)
     return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage))
 
@@ -103,6 +114,22 @@ def grounded(motion: Interaction, proxies: Sequence[Proxies], contacts: Sequence
 
 def _known(contact: Contact, known: set[str]) -> bool:
     return "person" in contact.target or str(contact.target.get("object")) in known
+
+
+def _held(contact: Contact, state: State, times: np.ndarray, proxies: Sequence[Proxies]) -> Contact | None:
+    """A touch that was asked for, while the hand is near its spot; None where it hardly ever is.
+
+    It may begin and end `EARLY` before and after it was asked for: nothing made keeps time to the second.
+    """
+    other, own = int(contact.target["person"]), str(contact.target.get("own_spot", contact.part))
+    hand = points_of(proxies, [(contact.person, own)]).where(state)[0]
+    spot = points_of(proxies, [(other, str(contact.target["spot"]))]).where(state)[0]
+    near = ((spot - hand).norm(dim=-1) < ASKED).numpy()
+    near &= (times >= contact.start - EARLY) & (times <= contact.end + EARLY)
+    first, last = longest(near)
+    if last - first < 2 or times[last - 1] - times[first] < SHORTEST:
+        return None
+    return replace(contact, start=float(times[first]), end=float(times[last - 1]))
 
 
 def _exact(contact: Contact, state: State, times: np.ndarray, proxies: Sequence[Proxies]) -> Contact | None:
