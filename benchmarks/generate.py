@@ -5,7 +5,7 @@ and physical guidance that `synth.diffusion.sample` has by default, from scenari
 the same network, noise and classifier-free guidance: DDIM, 50 steps, float32, nothing worked out beforehand, no
 physical guidance. The two are timed in turn, `--rounds` times; the ratio is the median of the rounds' own ratios.
 
-Without a model the network is the default configuration's with random weights, which cost the same. The share of the
+With `--untrained` the network is the default configuration's with random weights, which cost the same. The share of the
 peak rate is that of the network's products, counted by PyTorch, in what large square products of the same precision
 reach on the same device.
 """
@@ -33,6 +33,7 @@ from synth.diffusion.config import read_train_config
 from synth.diffusion.data import Condition
 from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments
+from synth.diffusion.generate import found_model
 from synth.diffusion.guidance import Hold, Physics, Scales
 from synth.diffusion.quick import PRECISIONS, bf16_pays, quick
 from synth.diffusion.sample import Sampled, Sampling, Scenario, sample, without_labels
@@ -143,7 +144,7 @@ def peak(device: torch.device, dtype: torch.dtype) -> float:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     body, device = load_body(), torch.device(options.device)
-    model = load_model(options.model) if options.model else untrained(scenario().start, body)
+    model = untrained(scenario().start, body) if options.untrained else load_model(found_model(options.model))
     model = replace(model, denoiser=model.denoiser.to(device), moments=model.moments.to(device))
     swift = quick(model, options.precision, options.compile)
     scales = Scales(text=options.text, first=options.first, last=options.last)
@@ -157,7 +158,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.cpu.get_capabilities()["cpu_name"]
     return {
         "device": where, "threads": torch.get_num_threads(), "torch": torch.__version__,
-        "model": str(options.model.name) if options.model else "default, random weights",
+        "model": "random weights" if options.untrained else options.model.name if options.model else "packaged",
         "parameters": sum(value.numel() for value in model.denoiser.parameters()),
         "precision": options.precision, "compiled": options.compile, "seconds": options.seconds,
         "sampling": asdict(sampling), "plain": "ddim, 50 steps, fp32, same classifier-free guidance, no physical",
@@ -168,7 +169,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.generate", description=__doc__.split("\n")[0])
     gpu = torch.cuda.is_available()
-    parser.add_argument("--model", type=Path, help="a trained model; without, the default's size with random weights")
+    parser.add_argument("--model", type=Path, help="a trained model; by default the packaged one")
+    parser.add_argument("--untrained", action="store_true", help="the default configuration's network, random weights")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--sampler", choices=sorted(SAMPLERS), default=Sampling().sampler)
     parser.add_argument("--count", type=int, default=Sampling().count, help="steps")
