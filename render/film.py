@@ -39,6 +39,7 @@ class Performance:
         match: how the generator chose the motion, a JSON object.
         warning: for the user, or None.
         rejected: attempts thrown away because they did not show what the prompt asks.
+        generator: what made the motion, "retrieval" or "diffusion".
     """
 
     interaction: Interaction
@@ -48,6 +49,7 @@ class Performance:
     match: dict[str, Any]
     warning: str | None
     rejected: int
+    generator: str = "retrieval"
 
 
 class Studio:
@@ -87,6 +89,7 @@ class Studio:
             match=plain(made.match_to_json()),
             warning=made.warning,
             rejected=int(made.rejected),
+            generator=made.generator,
         )
 
     def film(self, show: Performance, plan: ClipPlan, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -151,7 +154,7 @@ class Studio:
             "match": show.match,
             "warning": show.warning,
             "rejected": show.rejected,
-            "generator": settings.generator,
+            "generator": show.generator,
             "room": self.room.name,
             "camera": {"name": plan.camera_name, **plan.camera.to_json()},
             "light": plan.mood,
@@ -233,7 +236,7 @@ def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
     if settings.generator == "diffusion":
         from synth.diffusion.generate import DiffusionGenerator
 
-        return DiffusionGenerator(room, model, settings.text_encoder, settings.model)
+        return DiffusionGenerator(room, model, settings.text_encoder, settings.model, fallback=True)
     from synth.corpus.retrieve import RetrievalGenerator
 
     return RetrievalGenerator(room, model, settings.text_encoder)

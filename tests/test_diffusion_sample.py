@@ -204,6 +204,11 @@ def test_what_does_not_show_what_was_asked_for_is_refused() -> None:
     generator = DiffusionGenerator(load_room("ward_03"), BODY, model=model, sampling=Sampling(count=2, physics=None))
     with pytest.raises(NothingFits, match="should"):
         generator.generate("patient falls backwards", np.random.SeedSequence(5), 4.0, 10.0)
+    generator.fallback = True
+    made = generator.generate("patient falls backwards", np.random.SeedSequence(5), 4.0, 10.0)
+    assert (made.generator, made.rejected >= 12) == ("retrieval", True)
+    assert "took the library's motion instead" in str(made.warning)
+    assert "fall" in made.actions.order(0)
 
 
 def test_without_a_model_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

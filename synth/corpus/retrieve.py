@@ -73,6 +73,7 @@ class Generated:
         rejected: attempts thrown away before this one.
         actions: the measured labels, by frame.
         faults: small faults that were let pass.
+        generator: the one that made it, "retrieval" or "diffusion".
     """
 
     interaction: Interaction
@@ -81,6 +82,7 @@ class Generated:
     rejected: int
     actions: Actions
     faults: tuple[str, ...] = ()
+    generator: str = "retrieval"
 
     def match_to_json(self) -> dict[str, Any]:
         """The match and the small faults as one JSON object."""

@@ -74,6 +74,8 @@ class DiffusionGenerator:
         polish: whether what was sampled is made exact (`synth.diffusion.polish`).
         classifier: guides towards the prompt's class (`synth.diffusion.classifier.load_classifier`).
         near: id of the furniture on or by which it is to happen; None: wherever there is room.
+        fallback: whether, where no attempt comes out fit to be shown, the library's own motion is taken instead, with a
+            warning.
 
     Raises:
         Missing: no model is packaged or the encoder is not installed. BadFile: a model is damaged.
@@ -83,7 +85,7 @@ class DiffusionGenerator:
     def __init__(
         self, room: Room, body: BodyModel, encoder: str | PathLike[str] | TextEncoder | None = None,
         model: Model | str | PathLike[str] | None = None, sampling: Sampling | None = None, polish: bool = True,
-        classifier: TrainedClassifier | None = None, near: str | None = None,
+        classifier: TrainedClassifier | None = None, near: str | None = None, fallback: bool = False,
     ) -> None:  # fmt: skip
         self.room, self.body = room, body
         self.encoder = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder)
@@ -91,7 +93,7 @@ class DiffusionGenerator:
         named = self.model.config.encoder  # what the model reads; what is near in meaning is MiniLM's to tell
         self.words = self.encoder if named == "minilm" else text_encoder(named)
         self.sampling, self.polish = sampling or Sampling(), polish
-        self.classifier = classifier
+        self.classifier, self.fallback = classifier, fallback
         if classifier is not None:
             classifier.must_fit(self.model)
         self._known = RetrievalGenerator(room, body, self.encoder, near=near)
@@ -113,10 +115,15 @@ class DiffusionGenerator:
                 best = made
         if best is not None:
             return replace(best, rejected=ROUNDS * TOGETHER - 1)
-        raise NothingFits(
+        refused = (
             f'{self.room.name}: no fitting motion for "{prompt}" in {ROUNDS * TOGETHER} attempts; '
             f"{reasons[0] if reasons else ''}"
         )
+        if not self.fallback:
+            raise NothingFits(refused)
+        made = self._known.generate(prompt, seed, seconds, fps)
+        warning = "; ".join(text for text in (made.warning, f"{refused}; took the library's motion instead") if text)
+        return replace(made, warning=warning, rejected=made.rejected + ROUNDS * TOGETHER)
 
     def attempts(
         self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float
@@ -142,7 +149,7 @@ class DiffusionGenerator:
             match = self._known.match_of(prompt, entries, ranks, chosen)
             for attempt, (motion, actions, faults) in enumerate(self._round(opening, prompt, rng, child, seconds, fps)):
                 texts = tuple(fault.text for fault in faults)
-                made = Generated(motion, match, warning, number * TOGETHER + attempt, actions, texts)
+                made = Generated(motion, match, warning, number * TOGETHER + attempt, actions, texts, "diffusion")
                 yield made, faults
 
     def _round(
