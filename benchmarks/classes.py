@@ -5,9 +5,14 @@ drawn by the seed. Measured on what comes out, by the labels of `synth.motion.ac
 
 - before the gate: the share of first attempts whose actions are those of the class that the words mean (not that which
   the generator took them for);
-- after it: the same share of what the generator gives out, how many attempts that took, and what it refused;
+- after it: the same share of what the generator gives out (by the same labels as the gate's, so that it tells how often
+  the words were taken for another class), how many attempts that took, and what it refused; "success" is the share of
+  all that was asked for and came out so;
 - of staff who help up: whether the patient's pelvis rises from 0.65 m or less to 0.8 m or more with one of the staff's
-  hands within 5 cm of the patient's skin throughout the rise.
+  hands within 5 cm of the patient's skin throughout the rise: of what was given out, and of all that was asked for.
+
+A room is drawn among those that have the furniture; where it then has no place, that is a refusal. Classes that are
+shown by standing, sitting or lying alone (hand-overs, touch, talk) are easily right: "telling" leaves them out.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ from scipy.spatial import cKDTree
 
 from benchmarks.prompts import PROMPTS
 from synth.body import BodyModel, load_body
-from synth.corpus.gate import content_faults
+from synth.corpus.gate import SHOWS, content_faults
 from synth.corpus.place import NoPlace
 from synth.diffusion.classifier import load_classifier
 from synth.diffusion.generate import DiffusionGenerator
@@ -44,20 +49,24 @@ from synth.text import TextEncoder
 
 LOW, HIGH, NEAR = 0.65, 0.8, 0.05  # metres: pelvis before and after, hand to skin
 SECONDS, FPS = 8.0, 20.0
+STATES = {"standing", "sitting", "lying", "fallen", "other"}
 
 
 def lift(motion: Interaction, body: BodyModel) -> dict[str, float]:
     """How staff helps up: the patient's pelvis before and after, and the worst distance of the staff's nearer hand from
     the patient's skin while it rises; metres."""
     roles = motion.meta.roles
+    if not {"patient", "staff"} <= set(roles):
+        return {"before": np.nan, "after": np.nan, "hand": np.nan}
     patient, staff = roles.index("patient"), roles.index("staff")
     rest = np.asarray(body.rest_joints(motion.betas), float)
     pelvis = motion.transl[patient, :, 2] + rest[patient, 0, 2]
     top = int(pelvis.argmax())
     low = int(pelvis[: top + 1].argmin())
     rise = pelvis[low : top + 1]
-    first = low + int(np.flatnonzero(rise <= pelvis[low] + 0.1 * (pelvis[top] - pelvis[low]))[-1])
-    last = low + int(np.flatnonzero(rise >= pelvis[low] + 0.9 * (pelvis[top] - pelvis[low]))[0])
+    first = int(np.flatnonzero(rise <= pelvis[low] + 0.1 * (pelvis[top] - pelvis[low]))[-1])
+    last = low + first + int(np.flatnonzero(rise[first:] >= pelvis[low] + 0.9 * (pelvis[top] - pelvis[low]))[0])
+    first += low
     skin = mesh.Skin.of(body)
     frames = np.arange(first, max(first + 1, last + 1))
     cut = replace(
@@ -116,13 +125,19 @@ def one(name: str, wording: int, number: int, how: How, save: Path | None) -> di
     for room in rooms:
         generator = _generator(str(room), how)
         try:
-            attempts = list_until_good(generator, prompt, seed)
-        except BadOption:  # a room without what it takes
+            entries, _, warning = generator.match(prompt)
+        except BadOption:  # a room in which nothing of the library can happen
             continue
-        if not attempts or (len(attempts) == 1 and attempts[0][0].warning and " has no " in attempts[0][0].warning):
+        if warning and " has no " in warning:
             continue
+        attempts = list_until_good(generator, prompt, seed)
+        found |= {"room": str(room), "took_for": entries[0].interaction_class, "before": False, "after": None}
+        found["attempts"] = len(attempts)
+        if not attempts:
+            found["faults"] = ["no place"]
+            break
         first, _ = attempts[0]
-        found |= {"room": str(room), "took_for": first.match.interaction_class, "attempts": len(attempts)}
+        found["took_for"] = first.match.interaction_class
         found["before"] = agrees(first.interaction, first.actions, name)
         passed = [made for made, faults in attempts if not any(fault.grave for fault in faults)]
         found["faults"] = [fault.text for _, faults in attempts for fault in faults if fault.grave][:4]
@@ -150,6 +165,11 @@ def list_until_good(generator: DiffusionGenerator, prompt: str, seed: np.random.
     return made
 
 
+def telling(name: str) -> bool:
+    """Whether a class is shown by something that somebody does, not only by how somebody is."""
+    return any(not set(step.split("|")) & STATES for _, steps in SHOWS.get(name, ()) for step in steps)
+
+
 def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Shares of a class's (or all) rows."""
     made = [row for row in rows if row["before"] is not None]
@@ -161,10 +181,15 @@ def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "before": _mean([row["before"] for row in made]),
         "given": _mean([row["after"] is not None for row in made]),
         "after": _mean([row["after"] for row in given]),
+        "success": _mean([bool(row["after"]) for row in made]),
         "attempts": _mean([row["attempts"] for row in made]),
         "seconds": _mean([row["seconds"] for row in made]),
     }
-    return share | ({"lifts": len(lifts), "lifted": _mean([lifted(item) for item in lifts])} if lifts else {})
+    asked = [row for row in made if row["class"].startswith("help_up")]
+    if not lifts:
+        return share
+    right = [lifted(item) for item in lifts]
+    return share | {"lifts": len(lifts), "lifted": _mean(right), "lifted_of_all": round(sum(right) / len(asked), 3)}
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -192,7 +217,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "model": str(options.model.name) if options.model else "packaged", "polished": not options.raw,
         "sampling": asdict(sampling), "classifier": options.classifier is not None,
         "classes": {name: figures([row for row in rows if row["class"] == name]) for name in names},
-        "all": figures(rows), "no_room": sum(row["before"] is None for row in rows),
+        "all": figures(rows), "telling": figures([row for row in rows if telling(row["class"])]),
+        "no_room": sum(row["before"] is None for row in rows),
         "refused_for": faults.most_common(10), "rows": rows if options.rows else [],
     }  # fmt: skip
 
@@ -222,7 +248,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(found))
         return
-    for name, row in [*found["classes"].items(), ("all", found["all"])]:
+    for name, row in [*found["classes"].items(), *((name, found[name]) for name in ("all", "telling"))]:
         print(f"{name:32s}", "  ".join(f"{key} {value}" for key, value in row.items()))
     print(f"no room for {found['no_room']}; refused for {found['refused_for']}")
 

@@ -159,10 +159,13 @@ def test_it_happens_where_the_user_says() -> None:
     seats = [piece.id for piece in room.furniture if piece.cls in STANDS_FOR["chair"]]
     assert len(seats) > 1
     sit = library.entry("sit_down_01").load()
+    taken = []
     for wanted in seats:
         with contextlib.suppress(NoPlace):  # where there is no room
-            (taken,) = place(sit, room, rng, near=wanted).stage_map.values()
-            assert taken.id == wanted
+            (piece,) = place(sit, room, rng, near=wanted).stage_map.values()
+            taken.append((piece.id, wanted))
+    assert len(taken) > 1
+    assert all(found == wanted for found, wanted in taken)
     bed = room.of_class("bed")[0]
     with pytest.raises(NoPlace, match=f"{bed.id} is none, .*{seats[0]}"):
         place(sit, room, rng, near=bed.id)

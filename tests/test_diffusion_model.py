@@ -224,6 +224,24 @@ def test_a_stopped_training_goes_on_with_the_same_curve(
         torch.testing.assert_close(value, b[name], atol=1e-4, rtol=1e-3)
 
 
+def test_a_training_from_a_model_stays_in_the_frame_that_its_weights_know(corpus: Corpus, tmp_path: Path) -> None:
+    """Another seed and batch would measure another basis; without updates worth the name the model is the same."""
+    config = replace(TINY, updates=2, model=replace(SMALL, components=60))
+    first = training.train(config, corpus.folder, tmp_path / "first", device="cpu")
+    other = replace(config, updates=1, seed=9, batch=2, pairs=1.0, rate=0.0)
+    path = tmp_path / "first" / training.MODEL
+    again = training.train(other, corpus.folder, tmp_path / "again", device="cpu", first=path)
+    for name, value in first.denoiser.state_dict().items():
+        torch.testing.assert_close(again.denoiser.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+    assert again.facts["before"] == first.facts
+    for changed in (
+        replace(other, model=replace(other.model, width=other.model.width * 2)),
+        replace(other, process=replace(other.process, schedule="linear")),
+    ):
+        with pytest.raises(BadOption, match="--from"):
+            training.train(changed, corpus.folder, tmp_path / "no", device="cpu", first=path)
+
+
 def test_training_learns_a_few_motions(corpus: Corpus, tmp_path: Path) -> None:
     config = replace(TINY, updates=80, batch=8, accumulate=1, rate=2e-3, pairs=0.0)
     found = curve(corpus, tmp_path / "run", config)

@@ -15,7 +15,7 @@ from synth.diffusion.polish import grounded, polished, smoothed
 from synth.interaction import Interaction
 from synth.motion.evaluate import measure_all
 from synth.motion.proxies import points_of, proxies_of
-from synth.motion.quality import state_of
+from synth.motion.quality import measure, state_of
 from synth.room import Furniture, furniture_from_json
 from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -123,6 +123,20 @@ def test_a_touch_that_was_asked_for_is_held_where_the_hand_comes_near(helped: In
     assert gaps(plain).mean(1).max() > 0.05
     made = polished(rough, BODY, None, pieces(helped), asked=asked)
     assert gaps(made).mean() < 0.02
-    late = [replace(contact, start=20.0, end=22.0) for contact in asked]
+    late = [replace(contact, start=0.0, end=0.4) for contact in asked]
     never = polished(rough, BODY, None, pieces(helped), asked=late)
     np.testing.assert_array_equal(never.transl, plain.transl)
+
+
+@pytest.mark.parametrize("name", ["push_wheelchair_01", "hand_over_object_01", "transfer_bed_to_wheelchair_01"])
+def test_people_and_their_things_stay_together(name: str) -> None:
+    """Who sits in a wheelchair is not set on the floor, hands stay on what they push or hold."""
+    motion = entry(name).load().resample(20.0)
+    motion = motion.window(motion.seconds - 3.0, motion.seconds) if "transfer" in name else motion.window(0.0, 3.0)
+    rough = bare(shaken(motion, 0.004, 0.02))
+    made = polished(rough, BODY, None, pieces(motion), asked=motion.meta.contacts)
+    assert np.abs(made.transl - motion.transl).max() < 0.06
+    proxies = [proxies_of(BODY, shape) for shape in motion.betas]
+    quality = measure(replace(made, meta=motion.meta), proxies)
+    assert quality["contact_mean"] < 0.02
+    assert max(quality.get("seat_depth", 0.0), quality.get("seat_air", 0.0)) < 0.05

@@ -572,7 +572,7 @@ def test_the_command_gives_rows_of_truth_retrieval_and_model(corpus: Corpus, jud
     done = CliRunner().invoke(evaluate_model, [*arguments, *more])
     assert done.exit_code == 0, done.output
     rows = json.loads(done.output)["rows"]
-    assert set(rows) == {TRUTH, "retrieval", "network", "model"}
+    assert set(rows) == {TRUTH, "retrieval", "still", "network", "model"}
     assert all(len(row["r_precision"]) == 3 for row in rows.values())
     done = CliRunner().invoke(evaluate_model, [*arguments[:3], str(tmp_path / "m.safetensors"), *more])
     assert isinstance(done.exception, BadFile)

@@ -87,13 +87,14 @@ def place(
         NoPlace: the room lacks the furniture, or nothing fits; the message says which.
     """
     model = body or load_body()
+    beside = next((piece for piece in room.furniture if piece.id == near), None)
     motion, room = borrowed(motion, room)
     tracks = _Tracks.of(motion, model)
     stage = [furniture_from_json(item, "stage", "stage") for item in motion.meta.stage]
     used = [piece for piece in stage if piece.seat_height is not None]
     if used:
         return _on_furniture(motion, tracks, used[0], room, rng, near)
-    return _in_free_space(motion, tracks, room, rng, model, near)
+    return _in_free_space(motion, tracks, room, rng, model, beside)
 
 
 @dataclass(frozen=True)
@@ -330,13 +331,18 @@ def _seat_move(
 
 
 def _in_free_space(
-    motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator, body: BodyModel, near: str | None
+    motion: Interaction,
+    tracks: _Tracks,
+    room: Room,
+    rng: np.random.Generator,
+    body: BodyModel,
+    beside: Furniture | None,
 ) -> Placement:
-    options = _free_options(motion, tracks, room, rng, near)
+    options = _free_options(motion, tracks, room, rng, beside)
     if (not options or max(o[1] for o in options) < 0.98) and _walks(motion, tracks):
         for bend in BENDS:
             bent = bend_path(motion, body, bend)
-            options += [(*o[:-1], bend) for o in _free_options(bent, _Tracks.of(bent, body), room, rng, near)]
+            options += [(*o[:-1], bend) for o in _free_options(bent, _Tracks.of(bent, body), room, rng, beside)]
     if not options:
         raise NoPlace(f"{room.name}: no free floor for {LEAST_SECONDS:g} s of the motion ({motion.meta.text!r})")
     # A bend costs a little, a cut as much as it takes away.
@@ -351,14 +357,13 @@ def _in_free_space(
 
 
 def _free_options(
-    motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator, near: str | None
+    motion: Interaction, tracks: _Tracks, room: Room, rng: np.random.Generator, beside: Furniture | None
 ) -> list[tuple]:
     """(score, kept share, clearance, kept frames, yaw, shift, bend) of placements that keep enough of the motion."""
     low, high = room.floor.min(0), room.floor.max(0)
-    for piece in room.furniture:
-        if piece.id == near:
-            here, half = np.asarray(piece.box.center)[:2], np.asarray(piece.box.size)[:2].max() / 2 + BESIDE
-            low, high = np.maximum(low, here - half), np.minimum(high, here + half)
+    if beside is not None:
+        here, half = np.asarray(beside.box.center)[:2], np.asarray(beside.box.size)[:2].max() / 2 + BESIDE
+        low, high = np.maximum(low, here - half), np.minimum(high, here + half)
     middle = tracks.pelvis[..., :2].reshape(-1, 2)
     middle = (middle.min(0) + middle.max(0)) / 2
     yaws = rng.uniform(-np.pi, np.pi, TRIES)

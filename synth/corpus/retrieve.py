@@ -119,7 +119,7 @@ class RetrievalGenerator:
     ) -> None:
         ids = [piece.id for piece in room.furniture]
         if near is not None and near not in ids:
-            raise BadOption("--near", near, f"furniture of {room.name}: {', '.join(ids)}")
+            raise BadOption("near", near, f"furniture of {room.name}: {', '.join(ids)}")
         self.room, self.body, self.near = room, body, near
         self.entries = tuple(library() if entries is None else entries)
         meaning = TextEncoder(encoder) if encoder is None or isinstance(encoder, (str, PathLike)) else encoder
@@ -155,9 +155,10 @@ class RetrievalGenerator:
         return [self.entries[r.index] for r in drawn], drawn, "; ".join(warnings) or None
 
     def lacks(self, entry: LibraryEntry) -> str | None:
-        """The class of furniture that the entry needs and the room has nothing for, or None."""
+        """The class of furniture that the entry needs and the room, or `near`, is nothing for, or None."""
         for cls in entry.furniture:
-            if not self.room.of_class(*STANDS_FOR.get(cls, (cls,))):
+            pieces = self.room.of_class(*STANDS_FOR.get(cls, (cls,)))
+            if not pieces or (self.near is not None and self.near not in [piece.id for piece in pieces]):
                 return cls
         return None
 

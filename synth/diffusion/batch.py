@@ -38,6 +38,9 @@ def generate_into(
     """
     path = found_model(model)
     trained = load_model(path)
+    most = trained.config.process.steps
+    if int(settings["steps"]) > most:
+        raise BadOption("--steps", settings["steps"], f"1 to {most}, the steps of the model's process")
     room = load_room(str(settings["scene"]))
     sampling = replace(Sampling(), count=int(settings["steps"]), strength=float(settings["strength"]))
     generator = DiffusionGenerator(room, load_body(), model=trained, sampling=sampling, near=settings["near"])

@@ -117,7 +117,8 @@ def _noise(shape: torch.Size, seed: int, draw: Draw) -> torch.Tensor:
 def delivered(
     corpus: Corpus, draws: Sequence[Draw], samples: Sequence[Sample], body: BodyModel, polish: bool = True
 ) -> list[Interaction]:
-    """Sampled motions as `synth generate` hands them out: on the items' bodies and furniture, polished.
+    """Sampled motions on the items' bodies and furniture, polished as `synth generate` does, but for what it takes from
+    the library (touches and props that belong to what is done), from the room, and from the gate.
 
     Args:
         samples: what `sampled` made of the draws.
@@ -167,6 +168,12 @@ def retrieved(corpus: Corpus, draws: Sequence[Draw], encoder: TextEncoder) -> li
     return found
 
 
+def _still(corpus: Corpus, draw: Draw) -> Sample:
+    """An item's first frame, held; nobody's feet are said to stand who walks."""
+    item = sample_of(corpus, draw)
+    return replace(item, features=np.repeat(item.features[:, :1], item.features.shape[1], 1))
+
+
 def evaluated(
     corpus_folder: Path,
     evaluator: Path,
@@ -176,10 +183,10 @@ def evaluated(
     pool: int = 32,
     sampling: Sampling | None = None,
 ) -> dict[str, Any]:
-    """The rows of `synth.diffusion.evaluate.evaluate`: ground truth, retrieval, and a model if there is one.
+    """The rows of `synth.diffusion.evaluate.evaluate`: ground truth, retrieval, and if there is a model three more.
 
-    The model has two rows: "network" is what it samples, "model" what `synth generate` makes of that, measured on
-    skins and furniture as well.
+    The model has two rows: "network" is what it samples, "model" the same polished (`delivered`), measured on skins and
+    furniture as well. "still" is every item's first frame, held: what one is worth that ignores the words.
 
     Args:
         captions: of each held-out sequence that are asked for. pool: texts that R-precision chooses among.
@@ -193,6 +200,7 @@ def evaluated(
     if model is not None:
         trained = load_model(model)
         texts = corpus_tokens(corpus, text_encoder(trained.config.encoder))
+        made["still"] = [_still(corpus, draw) for draw in draws]
         short = [replace(draw, frames=min(draw.frames, trained.config.frames)) for draw in draws]
         made["network"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed, drafts=made["retrieval"])
         body = load_body()

@@ -18,6 +18,7 @@ from synth.body import BodyModel, load_body
 from synth.corpus.duration import FASTEST, fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry
+from synth.corpus.matching import Ranked
 from synth.corpus.place import NoPlace
 from synth.corpus.retrieve import Generated, NothingFits, RetrievalGenerator
 from synth.corpus.touch import measured_contacts
@@ -42,26 +43,29 @@ from synth.text import TextEncoder
 
 ROUNDS, TOGETHER = 3, 4  # rounds of attempts for one motion, and attempts that are sampled together
 NEAR = 2.0  # metres from somebody's way to the middle of furniture that may be touched
+STANDS = 0.1  # metres: furniture on wheels that goes less far in a scenario stands there
 OPENING = 0.3  # seconds of the placed motion that are adapted to the people: its first frame is what counts
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What a motion starts from: a scenario of the library in the room, of which the frame of it is taken.
+    """What a motion starts from, and what is known of how such a thing goes on: a scenario of the library in the room.
 
     Attributes:
-        draft: how the library does it there, on bodies of its own; of use where `Sampling.strength` is below 1.
         start: its first moments on the people drawn. around: the room less what moves in it.
-        seconds: that it takes. ends: where everybody's pelvis is at its end [P, 2], so that there is a way.
+        ends: where everybody's pelvis is at its end [P, 2], so that there is a way.
         caption: one of its captions.
+        draft: all of it as the library has it, on bodies of its own, at the length that is sampled: its props and
+            contacts are asked for, and where `Sampling.strength` is below 1 it is what the sampler starts from.
+        whole: whether the clip has room for all of the action.
     """
 
     start: Interaction
     around: Room
-    seconds: float
     ends: Array
     caption: str
     draft: Interaction
+    whole: bool
 
 
 class DiffusionGenerator:
@@ -136,13 +140,16 @@ class DiffusionGenerator:
         for name, value in (("seconds", seconds), ("fps", fps)):
             if not (np.isfinite(value) and value > 0):
                 raise BadOption(name, value, "a positive number")
-        entries, ranks, warning = self._known.match(prompt)
+        entries, ranks, warning = self.match(prompt)
+        order = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)).permutation(
+            len(entries)
+        )
         for number in range(ROUNDS):
             child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, number))
             rng = np.random.default_rng(child)
-            chosen = int(rng.integers(len(entries)))
+            chosen = int(order[number % len(entries)])
             try:
-                opening = self._opening(entries[chosen], prompt, rng)
+                opening = self._opening(entries[chosen], prompt, rng, seconds)
             except NoPlace as error:
                 yield error
                 continue
@@ -152,33 +159,41 @@ class DiffusionGenerator:
                 made = Generated(motion, match, warning, number * TOGETHER + attempt, actions, texts, "diffusion")
                 yield made, faults
 
+    def match(self, prompt: str) -> tuple[list[LibraryEntry], list[Ranked], str | None]:
+        """The scenarios to draw from; see `RetrievalGenerator.match`."""
+        return self._known.match(prompt)
+
     def _round(
         self, opening: Opening, prompt: str, rng: np.random.Generator, seed: np.random.SeedSequence, seconds: float,
         fps: float,
     ) -> Iterator[tuple[Interaction, Actions, list[Fault]]]:  # fmt: skip
         """Several motions from one place and cast; each is measured when it is asked for."""
-        start, around = opening.start, opening.around
+        start, around, draft = opening.start, opening.around, opening.draft
         names = {str(item["id"]) for item in start.meta.stage}
         used = [piece for piece in around.furniture if piece.id in names]
-        scenario = Scenario.in_room(start, prompt, around, used, opening.ends, opening.draft)
-        # as long as such a thing takes; the rest of the time people are at rest, and a little haste does no harm
-        length = float(np.clip(min(opening.seconds, seconds / FASTEST), SHORTEST, LONGEST))
+        rough = draft if self.sampling.strength < 1 else None
+        scenario = Scenario.in_room(start, prompt, around, used, opening.ends, rough)
         words = self.words.tokens([prompt, opening.caption] * (TOGETHER // 2))
-        made = sample(self.model, [scenario] * TOGETHER, words, length, self.body, seed, self.sampling, self.classifier)
+        made = sample(
+            self.model, [scenario] * TOGETHER, words, draft.seconds, self.body, seed, self.sampling, self.classifier
+        )
         rest = np.asarray(self.body.rest_joints(start.betas), float)
-        wheeled = [prop for prop in start.props if is_furniture(prop.cls)]  # what hands hold is not known to the model
         seats = [piece for piece in around.furniture if piece.seat_height is not None]
-        asked = opening.draft.scale_time(length / opening.draft.seconds).meta.contacts
+        core = draft.meta.core
         for item in made:
-            whole = replace(item.motion, props=carried_along(wheeled, start, item.motion, rest))
+            motion = replace(item.motion, meta=replace(item.motion.meta, core=core))
+            motion = replace(motion, props=carried_along(draft.props, start, motion, rest))
             if self.polish:
-                whole = polished(whole, self.body, around, nearby(whole, seats), item.stands, asked)
-            yield self._checked(whole, rng, around, seconds, fps)
+                motion = polished(motion, self.body, around, nearby(motion, seats), item.stands, draft.meta.contacts)
+            yield self._checked(motion, rng, opening, seconds, fps)
 
-    def _opening(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator) -> Opening:
-        """The first moments of a scenario on the people drawn, and what is known of its end. Raises NoPlace."""
+    def _opening(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seconds: float) -> Opening:
+        """The first moments of a scenario on the people drawn, and what is known of the rest. Raises NoPlace."""
         scene = self._known.set_up(entry.load(), prompt, rng)
         placed = scene.placed.motion
+        core = placed.meta.core or (0.0, placed.seconds)
+        length = float(np.clip(placed.seconds, SHORTEST, LONGEST))  # `fit_duration` makes of it what is asked for
+        draft = placed.resample(self.model.fps).scale_time(length / placed.seconds)
         first = placed.window(0.0, max(OPENING, 2 / placed.fps))
         adapted = adapt(first, scene.placed.stage_map, scene.betas, self.body, scene.around, rng)
         start = without_labels(adapted)
@@ -186,15 +201,15 @@ class DiffusionGenerator:
         meta = replace(self._known.told(start.meta, entry, prompt, scene), source=source)
         rest = np.asarray(self.body.rest_joints(placed.betas), float)
         return Opening(
-            start=replace(start, meta=meta), around=scene.around, seconds=placed.seconds,
-            ends=placed.transl[:, -1, :2] + rest[:, 0, :2], caption=str(rng.choice(np.array(entry.captions))),
-            draft=placed,
+            start=replace(start, meta=meta), around=scene.around, ends=placed.transl[:, -1, :2] + rest[:, 0, :2],
+            caption=str(rng.choice(np.array(entry.captions))), draft=draft,
+            whole=(core[1] - core[0]) * FASTEST <= seconds + 0.1,
         )  # fmt: skip
 
     def _checked(
-        self, motion: Interaction, rng: np.random.Generator, around: Room, seconds: float, fps: float
+        self, motion: Interaction, rng: np.random.Generator, opening: Opening, seconds: float, fps: float
     ) -> tuple[Interaction, Actions, list[Fault]]:
-        rest = np.asarray(self.body.rest_joints(motion.betas), float)
+        around, rest = opening.around, np.asarray(self.body.rest_joints(motion.betas), float)
         made = fit_duration(motion, seconds, rng, rest, self._known.idle).resample(fps)
         actions = measure_actions(made, self.body, around.furniture)
         contacts = measured_contacts(made, self.body, around.furniture)
@@ -205,30 +220,36 @@ class DiffusionGenerator:
         quality = {"adapt": measure(bare, proxies, nearby(made, around.furniture))}
         meta = replace(made.meta, actions=actions.segments, contacts=contacts, quality=quality)
         made = replace(made, meta=meta)
-        return made, actions, faults_of(made, actions, around, self.body)
+        return made, actions, faults_of(made, actions, around, self.body, opening.whole)
 
 
 def carried_along(props: Sequence[Prop], start: Interaction, motion: Interaction, rest: np.ndarray) -> tuple[Prop, ...]:
-    """Things on wheels that go with whoever is nearest to them: each keeps its place in that person's heading.
+    """Things at the motion's frames. What rolls in the scenario goes with whoever is nearest to it at the start, and
+    keeps its place in that person's heading; what stands stays; what hands hold has the scenario's way for now.
 
     Args:
-        props: where they are in the first frame of `start`. rest: rest joints [P, 24, 3].
+        props: as the scenario has them, from its first frame on. rest: rest joints [P, 24, 3].
     """
     found = []
     for prop in props:
-        pelvis = rest[:, 0] + start.transl[:, 0]
-        holder = int(np.linalg.norm(pelvis[:, :2] - np.asarray(prop.transl)[0, :2], axis=1).argmin())
-        first, *_ = facing_yaw(axis_angle_to_matrix(start.global_orient[holder, :1]))
-        yaw = np.unwrap(facing_yaw(axis_angle_to_matrix(motion.global_orient[holder])))
-        local = yaw_matrix(-first) @ (np.asarray(prop.transl)[0] - pelvis[holder])
-        way = rest[holder, 0] + motion.transl[holder]
-        transl = way + np.stack([yaw_matrix(angle) @ local for angle in yaw])
-        transl[:, 2] = prop.transl[0, 2]
-        turned = np.stack([yaw_matrix(angle - first) for angle in yaw]) @ axis_angle_to_matrix(prop.orient[0])
-        found.append(
-            replace(prop, transl=transl.astype(np.float32), orient=matrix_to_axis_angle(turned).astype(np.float32))
-        )
+        frames = np.minimum(np.arange(motion.frames), len(prop.transl) - 1)
+        way = replace(prop, transl=prop.transl[frames], orient=prop.orient[frames])
+        stands = float(np.ptp(prop.transl[:, :2], axis=0).max()) < STANDS
+        found.append(way if stands or not is_furniture(prop.cls) else _pushed(prop, start, motion, rest))
     return tuple(found)
+
+
+def _pushed(prop: Prop, start: Interaction, motion: Interaction, rest: np.ndarray) -> Prop:
+    pelvis = rest[:, 0] + start.transl[:, 0]
+    holder = int(np.linalg.norm(pelvis[:, :2] - np.asarray(prop.transl)[0, :2], axis=1).argmin())
+    first, *_ = facing_yaw(axis_angle_to_matrix(start.global_orient[holder, :1]))
+    yaw = np.unwrap(facing_yaw(axis_angle_to_matrix(motion.global_orient[holder])))
+    local = yaw_matrix(-first) @ (np.asarray(prop.transl)[0] - pelvis[holder])
+    way = rest[holder, 0] + motion.transl[holder]
+    transl = way + np.stack([yaw_matrix(angle) @ local for angle in yaw])
+    transl[:, 2] = prop.transl[0, 2]
+    turned = np.stack([yaw_matrix(angle - first) for angle in yaw]) @ axis_angle_to_matrix(prop.orient[0])
+    return replace(prop, transl=transl.astype(np.float32), orient=matrix_to_axis_angle(turned).astype(np.float32))
 
 
 def nearby(motion: Interaction, furniture: Sequence[Furniture]) -> list[Furniture]:

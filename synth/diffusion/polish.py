@@ -21,7 +21,8 @@ from synth.corpus.place import longest
 from synth.corpus.touch import measured_contacts
 from synth.interaction import Contact, Interaction
 from synth.motion.adapt import adapt
-from synth.motion.evidence import SIDES, lying_flesh, sole_points, window
+from synth.motion.carry import in_hands
+from synth.motion.evidence import SIDES, lying_flesh, sole_points, spots_of, window
 from synth.motion.fit import State
 from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
@@ -48,26 +49,26 @@ def polished(
         motion: in the room, with its people's bodies.
         room: what must not be entered; None: nothing but the pieces. pieces: furniture that somebody may rest on.
         stands: bool [P, T, 4], when heels and balls of the feet are said to stand (`synth.diffusion.sample.Sampled`).
-        asked: touches of somebody's hand and somebody's spot that belong to what is done: where the hand comes near
-            enough, they are held, for as long as it does.
+        asked: touches that belong to what is done: of a hand and another's spot, which are held where the hand comes
+            near enough, for as long as it does; and of people and the motion's props.
     """
     motion = smoothed(motion)
-    contacts = list(measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT))
+    touching = measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT)
     proxies = [proxies_of(body, shape) for shape in motion.betas]
-    known = {piece.id for piece in pieces} | {prop.id for prop in motion.props} | {"floor"}
-    motion = grounded(motion, proxies, contacts)
+    props = {prop.id for prop in motion.props}
+    on_props = [contact for contact in asked if contact.target.get("object") in props]
+    motion = grounded(motion, proxies, [*touching, *on_props])
     state = state_of(motion, proxies)
-    held = [_held(contact, state, motion.times, proxies) for contact in asked if "spot" in contact.target]
-    meant = [item for item in held if item is not None]
-    busy = {(item.person, item.part) for item in meant}
-    meant += [
-        exact for contact in contacts if _known(contact, known) and (contact.person, contact.part) not in busy
-        if (exact := _exact(contact, state, motion.times, proxies)) is not None
-    ]  # fmt: skip
+    held = [_held(contact, state, motion.times, proxies) for contact in asked if "person" in contact.target]
+    meant = [*on_props, *(contact for contact in held if contact is not None)]
+    busy = {(contact.person, contact.part) for contact in meant}
+    exact = [_exact(contact, state, motion.times, proxies) for contact in touching]
+    meant += [contact for contact in exact if contact is not None and (contact.person, contact.part) not in busy]
     used = {str(contact.target.get("object")) for contact in meant}
     stage = tuple(piece.to_json() for piece in pieces if piece.id in used)
-    meta = replace(motion.meta, contacts=tuple(meant), stage=stage)
-    solved = adapt(replace(motion, meta=meta), {}, motion.betas, body, room, steps=STEPS, stands=stands)
+    whole = replace(motion, meta=replace(motion.meta, contacts=tuple(meant), stage=stage))
+    whole = replace(whole, props=in_hands(whole, proxies))
+    solved = adapt(whole, {}, motion.betas, body, room, steps=STEPS, stands=stands)
     return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage))
 
 
@@ -112,18 +113,14 @@ def grounded(motion: Interaction, proxies: Sequence[Proxies], contacts: Sequence
     return replace(motion, transl=transl.astype(np.float32))
 
 
-def _known(contact: Contact, known: set[str]) -> bool:
-    return "person" in contact.target or str(contact.target.get("object")) in known
-
-
 def _held(contact: Contact, state: State, times: np.ndarray, proxies: Sequence[Proxies]) -> Contact | None:
     """A touch that was asked for, while the hand is near its spot; None where it hardly ever is.
 
     It may begin and end `EARLY` before and after it was asked for: nothing made keeps time to the second.
     """
-    other, own = int(contact.target["person"]), str(contact.target.get("own_spot", contact.part))
+    own, its = spots_of(contact)
     hand = points_of(proxies, [(contact.person, own)]).where(state)[0]
-    spot = points_of(proxies, [(other, str(contact.target["spot"]))]).where(state)[0]
+    spot = points_of(proxies, [(int(contact.target["person"]), its)]).where(state)[0]
     near = ((spot - hand).norm(dim=-1) < ASKED).numpy()
     near &= (times >= contact.start - EARLY) & (times <= contact.end + EARLY)
     first, last = longest(near)

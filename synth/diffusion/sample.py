@@ -70,7 +70,8 @@ class Scenario:
         held: whether the first frame is asked for as it is, or only who is where.
         holds: touches that are asked for.
         ends: where everybody's pelvis is to be in the last frame [P, 2]; None: wherever it comes to.
-        draft: the same people doing roughly that, of which `Sampling.strength` makes something new.
+        draft: as many people doing roughly that, of which `Sampling.strength` makes something new; their bodies may
+            be others.
     """
 
     start: Interaction
@@ -136,7 +137,7 @@ def sample(
     names = [item.start.meta.interaction_class for item in scenarios]
     classes = torch.tensor([-1 if name is None else INTERACTIONS.index(name) for name in names]).to(device)
     drafts = None
-    if all(item.draft is not None for item in scenarios):
+    if sampling.strength < 1 and all(item.draft is not None for item in scenarios):
         rough = [_draft(item, at, body, frames, model) for item, at in zip(scenarios, framed, strict=True)]
         drafts = torch.nn.functional.pad(torch.stack(rough), (0, 0, 0, padded - frames)).to(device)
     x = denoised(model, condition, noise, sampling, obstacles, classifier, classes, generator, drafts)

@@ -38,11 +38,12 @@ def train(
         corpus_folder: built by `synth corpus build`. out: a folder of its own.
         device: "auto" or "cpu"; with several processes (`accelerate launch`) each has its own.
         stop: asked after every update; where it says so the state is saved and the training ends.
-        first: a model of the same size whose weights the training starts from; by default they are drawn.
+        first: a model of the same size and process whose weights the training starts from, in the frame that they know
+            (its moments and basis); by default they are drawn.
 
     Raises:
-        BadOption: `first` is of another size, `out` holds a training with other settings, or the encoder has not the
-            width `model.text`.
+        BadOption: `first` is of another size or process, `out` holds a training with other settings, or the encoder
+            has not the width `model.text`.
         BadFile: what is in `out` is damaged.
         KeyboardInterrupt: it was asked to stop; the state is saved.
     """
@@ -51,17 +52,17 @@ def train(
     if encoder.width != config.model.text:
         raise BadOption("model.text", config.model.text, f"{encoder.width}, the width of the encoder {config.encoder}")
     before = None if first is None else load_model(first)
-    if before is not None and before.config.model != config.model:
-        raise BadOption("--from", str(first), f"a model of the size {config.model}")
+    if before is not None and (before.config.model, before.config.process) != (config.model, config.process):
+        raise BadOption("--from", str(first), f"a model of {config.model} and {config.process}")
     worker = loop.begin(out, config, corpus, device, None if first is None else sha256(first))
-    moments = Moments.of(corpus)
+    moments = Moments.of(corpus) if before is None else before.moments
     torch.manual_seed(config.seed)
     net = Denoiser(config.model)
     if before is not None:
         net.load_state_dict(before.denoiser.state_dict())
     readers = loop.readers_of(corpus, config, corpus_tokens(corpus, encoder), config.model.patch)
     known, schedule = moments.to(worker.device), config.process.tables()
-    if net.basis is not None:
+    if net.basis is not None and before is None:
         net.basis.measure([reader.at(number) for reader in readers for number in range(MEASURED)], schedule)
     facts = loop.facts_of(worker, corpus)
     if before is not None:
