@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,29 @@ from benchmarks.prompts import PROMPTS
 from synth.corpus.library import library
 from synth.corpus.matching import Matcher
 from synth.corpus.meaning import CLASSES, Meaning, phrases
+from synth.corpus.words import plain_roles
 from synth.errors import BadFile
 from synth.files import write_npz
 from synth.taxonomy import INTERACTIONS
 from synth.text import TextEncoder
 
+SMALL = set(re.findall("[a-z]+", "a an the his her their him he she they on in of to at by from with and"))
 ASKED = [(text, name) for name, texts in PROMPTS.items() for text in texts]
+
+
+def overlap(one: str, other: str) -> float:
+    """Share of words that two sayings have in common, whoever is meant and however he is called."""
+    a, b = (set(re.findall("[a-z]+", plain_roles(text))) - SMALL for text in (one, other))
+    return len(a & b) / len(a | b)
 
 
 def test_the_packaged_phrases_are_many_and_none_is_asked_for_in_the_benchmark() -> None:
     said = phrases()
     assert set(said) == set(CLASSES)
     assert all(len(said[name]) >= 65 for name in INTERACTIONS)
-    known = {text.lower() for texts in said.values() for text in texts}
-    assert not known & {text.lower() for text, _ in ASKED}
+    for text, _ in ASKED:
+        near = [other for others in said.values() for other in others if overlap(text, other) >= 0.75]
+        assert not near, f"{text}: {near}"
     assert set(PROMPTS) == set(INTERACTIONS)
 
 
