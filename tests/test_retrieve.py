@@ -238,6 +238,19 @@ def test_who_walked_comes_to_stand_on_the_floor(body):
     assert not [f for f in faults_of(shifted, actions, room, body) if "float" in f.text or "jerk" in f.text]
 
 
+def test_who_slides_on_the_floor_does_not_stand_up_by_itself(body):
+    fall = next(entry for entry in library() if entry.id == "fall_backward_01").load()
+    rest = np.asarray(body.rest_joints(fall.betas), float)
+    slide = np.zeros_like(fall.transl)
+    slide[:, -10:, 0] = np.linspace(0, 0.6 * 10 / fall.fps, 10)  # 0.6 m/s at the end
+    idle = next(entry for entry in library() if entry.id.startswith("idle")).load()
+    moved = replace(fall, transl=fall.transl + slide)
+    made = fit_duration(
+        moved, fall.seconds * 1.25 + 2.0, np.random.default_rng(0), rest, Idle(idle.rotations()[0], idle.fps)
+    )
+    assert (made.transl[0, -10:, 2] + rest[0, 0, 2]).max() < 0.4
+
+
 # --- gate -------------------------------------------------------------------------------------------------------------
 
 

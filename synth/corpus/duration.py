@@ -18,6 +18,7 @@ FASTEST, SLOWEST = 1 / 1.25, 1.25  # factors of time
 STEP = 0.9  # seconds of the last step from walking to standing
 SETTLE = 0.6  # seconds in which what still moves at the end comes to rest
 _CLOSE = 0.1  # seconds from an end at which a contact counts as held there
+_ON_FOOT = 0.65  # metres: a pelvis below it does not walk
 _HAND_DOWN = 0.12  # metres above the floor
 _SOLE = 0.12  # metres: the toe joint of a foot that stands, on tiptoe too
 _CARRIED = [JOINT[n] for n in ("pelvis", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
@@ -199,7 +200,9 @@ def _stand(
     frames, fps = rotations.shape[1], motion.fps
     time = np.arange(1, frames + 1) / fps
     span = min(motion.frames - 1, max(1, round(0.2 * fps)))
-    speed = np.linalg.norm(motion.transl[:, -1] - motion.transl[:, -1 - span], axis=-1) / span * fps
+    way = motion.transl[:, -1, :2] - motion.transl[:, -1 - span, :2]
+    walks = np.linalg.norm(way, axis=-1) / span * fps > 0.3
+    walks &= motion.transl[:, -1, 2] + rest[:, 0, 2] > _ON_FOOT
     share = np.clip(time / STEP, 0, 1)
     share = share * share * (3 - 2 * share)
     begin = float(rng.uniform(0, max(0.1, len(idle.rotations) / idle.fps - 2)))
@@ -208,7 +211,7 @@ def _stand(
     at = np.abs((begin + time + length) % (2 * length) - length)
     standing = idle.rotations[np.round(at * idle.fps).astype(int)]
     ankles = [JOINT["left_ankle"], JOINT["right_ankle"]]
-    for person in np.flatnonzero(speed > 0.3):
+    for person in np.flatnonzero(walks):
         facing = upright(facing_yaw(rotations[person, -1, 0]))
         goal = standing.copy()
         lean = upright(facing_yaw(idle.rotations[0, 0])).T @ standing[:, 0]
