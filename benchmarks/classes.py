@@ -34,10 +34,10 @@ from scipy.spatial import cKDTree
 
 from benchmarks.prompts import PROMPTS
 from synth.body import BodyModel, load_body
-from synth.corpus.gate import SHOWS, content_faults
+from synth.corpus.gate import SHOWS, content_faults, rise
 from synth.corpus.place import NoPlace
 from synth.diffusion.classifier import load_classifier
-from synth.diffusion.generate import DiffusionGenerator
+from synth.diffusion.generate import ENOUGH, DiffusionGenerator
 from synth.diffusion.sample import Sampling
 from synth.errors import BadOption
 from synth.interaction import Interaction
@@ -61,12 +61,7 @@ def lift(motion: Interaction, body: BodyModel) -> dict[str, float]:
     patient, staff = roles.index("patient"), roles.index("staff")
     rest = np.asarray(body.rest_joints(motion.betas), float)
     pelvis = motion.transl[patient, :, 2] + rest[patient, 0, 2]
-    top = int(pelvis.argmax())
-    low = int(pelvis[: top + 1].argmin())
-    rise = pelvis[low : top + 1]
-    first = int(np.flatnonzero(rise <= pelvis[low] + 0.1 * (pelvis[top] - pelvis[low]))[-1])
-    last = low + first + int(np.flatnonzero(rise[first:] >= pelvis[low] + 0.9 * (pelvis[top] - pelvis[low]))[0])
-    first += low
+    first, last = rise(pelvis)
     skin = mesh.Skin.of(body)
     frames = np.arange(first, max(first + 1, last + 1))
     cut = replace(
@@ -80,7 +75,7 @@ def lift(motion: Interaction, body: BodyModel) -> dict[str, float]:
         min(float(cKDTree(skins[patient][frame]).query(skins[staff][frame][hand])[0].min()) for hand in hands)
         for frame in range(len(frames))
     ]
-    return {"before": float(pelvis[low]), "after": float(pelvis[top]), "hand": max(gaps)}
+    return {"before": float(pelvis[: last + 1].min()), "after": float(pelvis.max()), "hand": max(gaps)}
 
 
 def lifted(found: dict[str, float]) -> bool:
@@ -153,14 +148,15 @@ def one(name: str, wording: int, number: int, how: How, save: Path | None) -> di
 
 
 def list_until_good(generator: DiffusionGenerator, prompt: str, seed: np.random.SeedSequence) -> list[Any]:
-    """The generator's attempts, as far as it goes itself: up to the first without a fault."""
-    made = []
+    """The generator's attempts, as far as it goes itself."""
+    made: list[Any] = []
     with one_thread():
         for attempt in generator.attempts(prompt, seed, SECONDS, FPS):
             if isinstance(attempt, NoPlace):
                 continue
             made.append(attempt)
-            if not attempt[1]:
+            fit = [faults for _, faults in made if not any(fault.grave for fault in faults)]
+            if fit and (not min(map(len, fit)) or attempt[0].rejected + 1 >= ENOUGH):
                 break
     return made
 

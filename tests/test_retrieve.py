@@ -272,3 +272,16 @@ def test_gate_finds_what_is_wrong(body, ward):
     assert "jerks" in faults(noisy)
     torn = replace(motion, meta=replace(motion.meta, quality={"adapt": {"contact_mean": 0.2, "partner_depth": 0.0}}))
     assert "hands are 20 cm from what they hold" in faults(torn)
+
+
+def test_who_is_helped_up_has_a_hand_on_them(body, ward):
+    motion = next(entry for entry in library() if entry.id == "help_up_from_chair_01").load()
+
+    def faults(changed):
+        return " ".join(f.text for f in faults_of(changed, measure_actions(changed, body), ward, body) if f.grave)
+
+    assert "hand is on the patient" not in faults(motion)
+    late = tuple(replace(c, start=c.start + 2.4) for c in motion.meta.contacts)
+    assert "nobody's hand is on the patient in" in faults(replace(motion, meta=replace(motion.meta, contacts=late)))
+    low = motion.window(0.0, 4.0)
+    assert "the patient gets from" in faults(low)

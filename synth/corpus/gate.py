@@ -16,6 +16,7 @@ from synth.motion import metrics
 from synth.motion.actions import Actions
 from synth.room import Room
 from synth.rooms.props import prop_piece
+from synth.rotation import Array
 from synth.skeleton import forward_kinematics
 from synth.taxonomy import INTERACTIONS
 
@@ -29,6 +30,11 @@ SEATED_NEAR = 0.35  # a pelvis this close to the middle of a thing with a seat s
 GLIDING, GLIDES_FROM = 0.3, 0.8  # share of the way without a foot at rest; seconds of way from which that counts
 GLIDES_FPS = 10.0
 JERK = (700.0, 2500.0)  # m/s^3, real captures are at 20-150
+
+
+LIFTED = (0.72, 0.8)  # metres: who is helped up, from a high bed too, has the pelvis so low before, so high after
+RISE = (0.1, 0.9)  # shares of the way up between which a hand has to be on them
+TOUCHING = 0.15  # seconds that a touch is longer than its label, whose ends are measured by the frame
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,8 @@ def faults_of(motion: Interaction, actions: Actions, room: Room, body: BodyModel
         whole: whether the clip is long enough to hold the whole action; a part of it need not show every stage.
     """
     found = [*content_faults(motion, actions, whole), *_distances(motion), *_bodies(motion, room, body)]
+    if whole and (motion.meta.interaction_class or "").startswith("help_up"):
+        found += _lift(motion, body)
     return sorted(found, key=lambda fault: not fault.grave)
 
 
@@ -127,6 +135,43 @@ def _distances(motion: Interaction) -> list[Fault]:
         for text, value, (limit, grave) in rows
         if value > limit
     ]
+
+
+def _lift(motion: Interaction, body: BodyModel) -> list[Fault]:
+    """Whether who is helped up gets from low to high with somebody's hand on them, by the motion's contacts."""
+    roles = motion.meta.roles
+    if not {"patient", "staff"} <= set(roles):
+        return [Fault("a patient and staff should be there", True)]
+    patient = roles.index("patient")
+    pelvis = motion.transl[patient, :, 2] + np.asarray(body.rest_joints(motion.betas), float)[patient, 0, 2]
+    first, last = rise(pelvis)
+    low, high = float(pelvis[: last + 1].min()), float(pelvis.max())
+    found = []
+    if low > LIFTED[0] or high < LIFTED[1]:
+        found.append(Fault(f"the patient gets from {low:.2f} to {high:.2f} m, not from below {LIFTED[0]} to above "
+                           f"{LIFTED[1]}", True))  # fmt: skip
+    held = np.zeros(motion.frames, bool)
+    for contact in motion.meta.contacts:
+        if roles[contact.person] == "staff" and contact.target.get("person") == patient and "hand" in contact.part:
+            held |= (motion.times >= contact.start - TOUCHING) & (motion.times <= contact.end + TOUCHING)
+    alone = float((~held[first : last + 1]).mean())
+    if alone > 0:
+        found.append(Fault(f"nobody's hand is on the patient in {100 * alone:.0f} % of the way up", True))
+    return found
+
+
+def rise(height: Array) -> tuple[int, int]:
+    """First and last frame of the way up: from the lowest point before the highest one, between `RISE` of it.
+
+    Args:
+        height: [T] metres.
+    """
+    top = int(height.argmax())
+    low = int(height[: top + 1].argmin())
+    share = (height[low : top + 1] - height[low]) / max(float(height[top] - height[low]), 1e-6)
+    first = int(np.flatnonzero(share <= RISE[0])[-1])
+    last = first + int(np.flatnonzero(share[first:] >= RISE[1])[0]) if share[-1] >= RISE[1] else len(share) - 1
+    return low + first, low + last
 
 
 def _bodies(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:

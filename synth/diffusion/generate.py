@@ -41,6 +41,7 @@ from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle, ya
 from synth.skeleton import facing_yaw
 from synth.text import TextEncoder
 
+ENOUGH = 3  # attempts after which one with small faults will do
 ROUNDS, TOGETHER = 3, 4  # rounds of attempts for one motion, and attempts that are sampled together
 NEAR = 2.0  # metres from somebody's way to the middle of furniture that may be touched
 STANDS = 0.1  # metres: furniture on wheels that goes less far in a scenario stands there
@@ -111,14 +112,12 @@ class DiffusionGenerator:
                 reasons.append(str(attempt))
                 continue
             made, faults = attempt
-            if not faults:
-                return made
             reasons += [fault.text for fault in faults if fault.grave]
             light = not any(fault.grave for fault in faults)
             if light and (best is None or len(faults) < len(best.faults)):
                 best = made
-        if best is not None:
-            return replace(best, rejected=ROUNDS * TOGETHER - 1)
+            if best is not None and (not best.faults or made.rejected + 1 >= ENOUGH):
+                return replace(best, rejected=made.rejected)
         refused = (
             f'{self.room.name}: no fitting motion for "{prompt}" in {ROUNDS * TOGETHER} attempts; '
             f"{reasons[0] if reasons else ''}"
