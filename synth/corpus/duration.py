@@ -15,6 +15,7 @@ from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics, upright
 
 FASTEST, SLOWEST = 1 / 1.25, 1.25  # factors of time
+LEAD = 0.6  # seconds before and after the action that show what it changes
 STEP = 0.9  # seconds of the last step from walking to standing
 SETTLE = 0.6  # seconds in which what still moves at the end comes to rest
 _CLOSE = 0.1  # seconds from an end at which a contact counts as held there
@@ -51,8 +52,8 @@ def fit_duration(
     wanted = round(seconds * motion.fps)
     factor = float(np.clip(wanted / motion.frames, FASTEST, SLOWEST))
     if wanted < motion.frames:  # rather cut idle ends than hurry: only as fast as the action needs to fit
-        core = motion.meta.core or (0.0, motion.seconds)
-        factor = float(np.clip(seconds / max(core[1] - core[0], 1e-6), FASTEST, 1.0))
+        first, last = _kept(motion)
+        factor = float(np.clip(seconds / max(last - first, 1e-6), FASTEST, 1.0))
     elif factor > 1.0:
         factor = float(rng.uniform(1.0, factor))  # the rest of the time is spent at rest
     if abs(factor - 1.0) > 1e-3:
@@ -64,9 +65,17 @@ def fit_duration(
     return motion
 
 
-def _cut(motion: Interaction, frames: int, rng: np.random.Generator) -> Interaction:
-    """A window of ``frames`` that holds the core, or the core's middle where the core is longer."""
+def _kept(motion: Interaction) -> tuple[float, float]:
+    """The core and what it begins and ends with, seconds: how somebody was before is part of what they do."""
     first, last = motion.meta.core or (0.0, motion.seconds)
+    return max(0.0, first - LEAD), min(motion.seconds, last + LEAD)
+
+
+def _cut(motion: Interaction, frames: int, rng: np.random.Generator) -> Interaction:
+    """A window of ``frames`` that holds the core, with its lead where there is time, or the middle of a longer one."""
+    first, last = _kept(motion)
+    if (last - first) * motion.fps > frames:
+        first, last = motion.meta.core or (0.0, motion.seconds)
     low, high = round(first * motion.fps), min(round(last * motion.fps), motion.frames)
     if high - low >= frames:
         start = low + (high - low - frames) // 2
