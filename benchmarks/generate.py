@@ -75,7 +75,7 @@ def scenario() -> Scenario:
     room = load_room(ROOM)
     start = without_labels(motion)
     hold = Hold(person=0, joint=21, other=1, other_joint=20, start=2.0, end=6.0)
-    return replace(Scenario.in_room(start, "a pair", room), holds=(hold,))
+    return replace(Scenario.in_room(start, "a pair", room, draft=motion), holds=(hold,))
 
 
 def measure(
@@ -148,7 +148,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     model = replace(model, denoiser=model.denoiser.to(device), moments=model.moments.to(device))
     swift = quick(model, options.precision, options.compile)
     scales = Scales(text=options.text, first=options.first, last=options.last)
-    sampling = Sampling(options.sampler, options.count, scales, Physics())
+    sampling = Sampling(options.sampler, options.count, scales, Physics(), strength=options.strength)
     best = peak(device, PRECISIONS[options.precision])
     results = []
     for batch in (1, options.batch) if options.batch > 1 else (1,):
@@ -174,6 +174,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--sampler", choices=sorted(SAMPLERS), default=Sampling().sampler)
     parser.add_argument("--count", type=int, default=Sampling().count, help="steps")
+    parser.add_argument("--strength", type=float, default=Sampling().strength, help="of the draft's remaking; 1: none")
     parser.add_argument("--seconds", type=float, default=10.0, help="of motion")
     parser.add_argument("--text", type=float, default=Scales().text, help="weight of the words")
     parser.add_argument("--first", type=float, default=Scales().first, help="share of the steps where weights begin")

@@ -9,7 +9,7 @@ import pytest
 
 from synth.body import load_body
 from synth.corpus.library import library
-from synth.corpus.touch import measured_contacts
+from synth.corpus.touch import held_props, measured_contacts
 from synth.interaction import Contact
 from synth.room import furniture_from_json
 
@@ -52,3 +52,15 @@ def test_whoever_is_far_or_absent_touches_nobody() -> None:
     absent = motion.present.copy()
     absent[1] = False
     assert not [c for c in measured_contacts(replace(motion, present=absent), BODY) if "person" in c.target]
+
+
+@pytest.mark.parametrize("name", ["push_wheelchair_01", "walk_with_walker_01", "hand_over_object_01"])
+def test_things_are_held_where_hands_are_on_them(name: str) -> None:
+    motion = ENTRIES[name].load()
+    told = [contact for contact in motion.meta.contacts if "object" in contact.target and "spot" in contact.target]
+    found = held_props(motion, BODY)
+    assert told
+    for contact in told:
+        assert inside(contact, found) > 0.9, contact
+    away = tuple(replace(prop, transl=prop.transl + np.array([0.0, 0.3, 0.0], np.float32)) for prop in motion.props)
+    assert held_props(replace(motion, props=away), BODY) == ()

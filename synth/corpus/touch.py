@@ -6,6 +6,7 @@ For motion that comes without contacts by construction, such as a generated one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,12 +15,15 @@ from synth.body import BodyModel
 from synth.corpus.ground import runs
 from synth.corpus.stage import buttocks, floor_contacts
 from synth.interaction import Contact, Interaction
-from synth.motion import mesh
+from synth.motion import evidence, mesh
+from synth.motion.proxies import points_of, proxies_of
+from synth.motion.quality import state_of
 from synth.room import Furniture
 from synth.rotation import Array
 from synth.taxonomy import BODY_PARTS
 
 TOUCH = 0.02  # metres between skins; vertices are about a centimetre apart
+GRIP = 0.05  # metres from the middle of a palm or sole to the hold of a thing that it is on
 ON = 0.03  # metres between a seat and who sits on it
 SHORTEST, BREAK = 0.3, 0.2  # seconds a contact lasts at least; gaps that do not end it
 
@@ -53,6 +57,20 @@ def measured_contacts(
             if piece.seat_height is not None:
                 near = mesh.box_distances(seat, piece.world_solids()).min(1) < on
                 found += [Contact(person, "pelvis", {"object": piece.id}, a, b) for a, b in _spans(near, motion.fps)]
+    return tuple(found)
+
+
+def held_props(motion: Interaction, body: BodyModel) -> tuple[Contact, ...]:
+    """Those of the motion's contacts with props in which the spot is on the prop's hold, for as long as it is."""
+    proxies = [proxies_of(body, shape) for shape in motion.betas]
+    state, found = state_of(motion, proxies), []
+    for contact, prop in evidence.prop_contacts(motion):
+        own = contact.target.get("own_spot", contact.part)
+        spot = points_of(proxies, [(contact.person, own)]).where(state)[0].numpy()
+        way = evidence.hold_way(prop, str(contact.target["spot"]), motion.fps, motion.times)
+        said = (motion.times >= contact.start - 1e-6) & (motion.times <= contact.end + 1e-6)
+        near = np.linalg.norm(spot - way, axis=-1) < GRIP
+        found += [replace(contact, start=a, end=b) for a, b in _spans(said & near, motion.fps)]
     return tuple(found)
 
 

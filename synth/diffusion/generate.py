@@ -21,7 +21,7 @@ from synth.corpus.library import LibraryEntry
 from synth.corpus.matching import Ranked
 from synth.corpus.place import NoPlace
 from synth.corpus.retrieve import Generated, NothingFits, RetrievalGenerator
-from synth.corpus.touch import measured_contacts
+from synth.corpus.touch import held_props, measured_contacts
 from synth.diffusion import packaged
 from synth.diffusion.checkpoint import Model, load_model
 from synth.diffusion.classifier import TrainedClassifier
@@ -211,7 +211,7 @@ class DiffusionGenerator:
         around, rest = opening.around, np.asarray(self.body.rest_joints(motion.betas), float)
         made = fit_duration(motion, seconds, rng, rest, self._known.idle).resample(fps)
         actions = measure_actions(made, self.body, around.furniture)
-        contacts = measured_contacts(made, self.body, around.furniture)
+        contacts = measured_contacts(made, self.body, around.furniture) + held_props(made, self.body)
         resting = tuple(contact for contact in contacts if "object" in contact.target)
         bare = replace(made, meta=replace(made.meta, contacts=resting))
         proxies = [proxies_of(self.body, shape) for shape in made.betas]
