@@ -41,7 +41,7 @@ EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="Where Cycles renders.")
 @click.option("--samples", type=int, default=4, help="Paths a pixel; denoised afterwards.")
 @click.option("--workers", type=int, default=None, help="Processes.  [default: 1 per 8 cores]", show_default=False)
-@click.option("--generator", type=click.Choice(GENERATORS), default="retrieval", help="Where the motion comes from.")
+@click.option("--generator", type=click.Choice(GENERATORS), default="diffusion", help="Where the motion comes from.")
 @click.option("--model", type=click.Path(path_type=Path), help="Trained, for diffusion.  [default: the packaged]")
 @click.option("--depth", is_flag=True, help="Write depth too (millimetres).")
 @click.option("--body", default="makehuman", help="`makehuman` or your own SMPL file (.pkl, .npz).")

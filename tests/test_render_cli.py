@@ -65,7 +65,7 @@ def refused(capfd, given):
         ({"engine": "workbench", "camera": "ceiling"}, "fisheye"),
         ({"generator": "oracle"}, "retrieval"),
         ({"generator": "diffusion", "model": "/nowhere/m.safetensors"}, "m.safetensors"),
-        ({"model": "/nowhere/m.safetensors"}, "--generator diffusion"),
+        ({"generator": "retrieval", "model": "/nowhere/m.safetensors"}, "--generator diffusion"),
         ({"prompts": "/nowhere/prompts.txt"}, "prompts.txt"),
         ({"body": "/nowhere/SMPL.pkl"}, "SMPL.pkl"),
     ],

@@ -18,7 +18,6 @@ from synth.diffusion.generate import DiffusionGenerator, found_model
 from synth.diffusion.sample import Sampling
 from synth.errors import BadFile, BadOption
 from synth.files import read_json, write_json, write_text
-from synth.motion.fit import one_thread
 from synth.rooms import load_room
 
 SETTINGS, LIST = "generate.json", "generated.jsonl"
@@ -70,8 +69,7 @@ def _one(generator: DiffusionGenerator, settings: Mapping[str, Any], number: int
     seed = np.random.SeedSequence([int(settings["seed"]), number])
     line: dict[str, Any] = {"id": path.stem, "prompt": settings["prompt"]}
     try:
-        with one_thread():  # sums in another order would change the last bits
-            made = generator.generate(str(settings["prompt"]), seed, float(settings["seconds"]), float(settings["fps"]))
+        made = generator.generate(str(settings["prompt"]), seed, float(settings["seconds"]), float(settings["fps"]))
     except NothingFits as error:
         return {**line, "reason": str(error)}
     made.interaction.save(path)

@@ -32,6 +32,7 @@ from synth.errors import BadOption, Missing
 from synth.interaction import Interaction, Prop
 from synth.motion.actions import Actions, measure_actions
 from synth.motion.adapt import adapt
+from synth.motion.fit import one_thread
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import measure
 from synth.room import Furniture, Room
@@ -105,19 +106,10 @@ class DiffusionGenerator:
 
     def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated:
         """Make one motion. The same arguments as `RetrievalGenerator.generate`, and the same errors."""
-        best: Generated | None = None
-        reasons: list[str] = []
-        for attempt in self.attempts(prompt, seed, seconds, fps):
-            if isinstance(attempt, NoPlace):
-                reasons.append(str(attempt))
-                continue
-            made, faults = attempt
-            reasons += [fault.text for fault in faults if fault.grave]
-            light = not any(fault.grave for fault in faults)
-            if light and (best is None or len(faults) < len(best.faults)):
-                best = made
-            if best is not None and (not best.faults or made.rejected + 1 >= ENOUGH):
-                return replace(best, rejected=made.rejected)
+        with one_thread():  # sums in another order would change the last bits
+            made, reasons = self._first_fit(self.attempts(prompt, seed, seconds, fps))
+        if made is not None:
+            return made
         refused = (
             f'{self.room.name}: no fitting motion for "{prompt}" in {ROUNDS * TOGETHER} attempts; '
             f"{reasons[0] if reasons else ''}"
@@ -127,6 +119,26 @@ class DiffusionGenerator:
         made = self._known.generate(prompt, seed, seconds, fps)
         warning = "; ".join(text for text in (made.warning, f"{refused}; took the library's motion instead") if text)
         return replace(made, warning=warning, rejected=made.rejected + ROUNDS * TOGETHER)
+
+    @staticmethod
+    def _first_fit(
+        attempts: Iterator[tuple[Generated, list[Fault]] | NoPlace],
+    ) -> tuple[Generated | None, list[str]]:
+        """The first attempt without a fault, or the best of the first `ENOUGH` that may be shown; and what was not."""
+        best: Generated | None = None
+        reasons: list[str] = []
+        for attempt in attempts:
+            if isinstance(attempt, NoPlace):
+                reasons.append(str(attempt))
+                continue
+            made, faults = attempt
+            reasons += [fault.text for fault in faults if fault.grave]
+            light = not any(fault.grave for fault in faults)
+            if light and (best is None or len(faults) < len(best.faults)):
+                best = made
+            if best is not None and (not best.faults or made.rejected + 1 >= ENOUGH):
+                return replace(best, rejected=made.rejected), reasons
+        return None, reasons
 
     def attempts(
         self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float
