@@ -273,8 +273,9 @@ def test_the_command_lists_what_it_refused_and_ends_with_status_2(tmp_path: Path
     """An untrained model makes nothing that may be shown."""
     model = Model(Denoiser(CONFIG.model).eval(), CONFIG, moments(), 20.0, {})
     save_model(model, tmp_path / "m.safetensors")
-    arguments = ["generate", "--scene", "ward_03", "--prompt", "patient sits down on a chair", "--seconds", "2",
-                 "--out", str(tmp_path / "out"), "--model", str(tmp_path / "m.safetensors")]  # fmt: skip
+    arguments = ["generate", "--scene", "ward_03", "--prompt", "patient sits down on a chair", "--seconds", "6",
+                 "--out", str(tmp_path / "out"), "--model", str(tmp_path / "m.safetensors"),
+                 "--strength", "1"]  # fmt: skip
     done = subprocess.run([sys.executable, "-m", "synth.cli", *arguments], capture_output=True, text=True)
     assert done.returncode == 2
     assert "1 of 1 motions did not come out fit" in done.stderr
