@@ -140,3 +140,10 @@ def test_people_and_their_things_stay_together(name: str) -> None:
     quality = measure(replace(made, meta=motion.meta), proxies)
     assert quality["contact_mean"] < 0.02
     assert max(quality.get("seat_depth", 0.0), quality.get("seat_air", 0.0)) < 0.05
+
+
+def test_who_goes_from_a_bed_to_a_wheelchair_sits_on_both() -> None:
+    motion = entry("transfer_bed_to_wheelchair_01").load().resample(20.0)
+    made = polished(bare(motion), BODY, None, pieces(motion), asked=motion.meta.contacts)
+    sat = {str(contact.target.get("object")) for contact in made.meta.contacts if contact.part == "pelvis"}
+    assert {"bed", "wheelchair"} <= sat

@@ -169,7 +169,7 @@ def retrieved(corpus: Corpus, draws: Sequence[Draw], encoder: TextEncoder) -> li
 
 
 def _still(corpus: Corpus, draw: Draw) -> Sample:
-    """An item's first frame, held; nobody's feet are said to stand who walks."""
+    """An item's first frame, held."""
     item = sample_of(corpus, draw)
     return replace(item, features=np.repeat(item.features[:, :1], item.features.shape[1], 1))
 

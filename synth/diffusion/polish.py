@@ -61,7 +61,7 @@ def polished(
     state = state_of(motion, proxies)
     held = [_held(contact, state, motion.times, proxies) for contact in asked if "person" in contact.target]
     meant = [*on_props, *(contact for contact in held if contact is not None)]
-    busy = {(contact.person, contact.part) for contact in meant}
+    busy = {(contact.person, contact.part) for contact in meant if "spot" in contact.target}  # hands hold one thing
     exact = [_exact(contact, state, motion.times, proxies) for contact in touching]
     meant += [contact for contact in exact if contact is not None and (contact.person, contact.part) not in busy]
     used = {str(contact.target.get("object")) for contact in meant}
