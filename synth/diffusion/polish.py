@@ -3,7 +3,8 @@
 A network's motion is right to a few centimetres, and shakes by as much from frame to frame. It is low-passed, as
 captures are; what it means by its touches is measured (who holds whom, who sits on what, which soles stand); and the
 optimiser that fits library motions to a room (`synth.motion.adapt`) makes those exact: the clean-up by inverse
-kinematics that motion gets everywhere, here with the room and the partner.
+kinematics that motion gets everywhere, here with the room and the partner. It is run again with what the skins
+themselves say (`synth.motion.skinned`): capsules and spots know where flesh is to a centimetre or two.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from synth.body import BodyModel
 from synth.corpus.place import longest
 from synth.corpus.touch import measured_contacts
 from synth.interaction import Contact, Interaction
+from synth.motion import mesh
 from synth.motion.adapt import adapt
 from synth.motion.carry import in_hands
-from synth.motion.evidence import SIDES, lying_flesh, sole_points, spots_of, window
-from synth.motion.fit import State
+from synth.motion.evidence import SIDES, detected_feet, lying_flesh, sole_points, spots_of, swinging_feet, window
+from synth.motion.fit import Prior, State, Term
 from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
+from synth.motion.skinned import entered
+from synth.motion.terms import Clearance
 from synth.room import Furniture, Room
 from synth.rotation import matrix_from_6d, matrix_to_axis_angle
 
@@ -36,7 +40,11 @@ EARLY, SHORTEST = 1.0, 0.5  # seconds that a touch may come before or after it w
 LIFTED = 0.25  # metres above or below the floor: beyond, it is no error of height
 SETTLING = 0.2  # seconds, the width of the correction's filter
 CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics and Motor Control, ch. 3)
-STEPS = 45  # evaluations of the optimiser: the motion is nearly there
+# Passes of the optimiser: what it may change, and its evaluations. What shakes does so faster than people move, so
+# corrections may be quick; once all is nearly right, the skins themselves are looked at.
+ROUGH = Prior(rotation=0.35, translation=0.12, seconds=0.2)
+FINE = Prior(rotation=0.1, translation=0.03, seconds=0.2)
+PASSES = ((ROUGH, 90), (FINE, 60), (FINE, 60), (FINE, 60))
 
 
 def polished(
@@ -68,8 +76,27 @@ def polished(
     stage = tuple(piece.to_json() for piece in pieces if piece.id in used)
     whole = replace(motion, meta=replace(motion.meta, contacts=tuple(meant), stage=stage))
     whole = replace(whole, props=in_hands(whole, proxies))
-    solved = adapt(whole, {}, motion.betas, body, room, steps=STEPS, stands=stands)
+    skin, solved = mesh.Skin.of(body), whole
+    for prior, steps in PASSES:
+        more: list[Term] = [*_lifted(solved, proxies, stands)]
+        if solved is not whole:
+            more += entered(solved, proxies, body, skin)
+        solved = adapt(
+            solved, {}, motion.betas, body, room, steps=steps, stands=stands, fps=motion.fps, prior=prior, extra=more
+        )
     return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage))
+
+
+def _lifted(motion: Interaction, proxies: Sequence[Proxies], stands: np.ndarray | None) -> list[Clearance]:
+    """Feet that neither stand nor rest are off the floor."""
+    state = state_of(motion, proxies)
+    rest = torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)
+    found = []
+    for person in range(motion.people):
+        told = None if stands is None else stands[person]
+        (lock,) = detected_feet(proxies, person, rest, state.transl, state.rotmats, motion.fps, stands=told)
+        found.append(swinging_feet(lock, state, motion.fps))
+    return found
 
 
 def smoothed(motion: Interaction, cutoff: float = CUTOFF) -> Interaction:

@@ -16,7 +16,7 @@ from synth.body import BodyModel
 from synth.interaction import Contact, Interaction, Prop
 from synth.motion import evidence
 from synth.motion.carry import in_hands
-from synth.motion.fit import Prior, Problem, fit
+from synth.motion.fit import Prior, Problem, Term, fit
 from synth.motion.kinematics import exp_map, log_map
 from synth.motion.proxies import Proxies, proxies_of
 from synth.motion.quality import measure
@@ -26,6 +26,7 @@ from synth.rooms.props import is_furniture
 from synth.rotation import Array, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw
 
+PRIOR = Prior(rotation=0.35, translation=0.12, seconds=0.45)
 SOLVE_FPS = 10.0  # corrections are smooth: solved at this rate, they are carried to every frame
 NEAR = 0.7  # metres: furniture farther than this from everybody's way is left out
 
@@ -39,6 +40,9 @@ def adapt(
     rng: np.random.Generator | None = None,
     steps: int = 70,
     stands: np.ndarray | None = None,
+    fps: float = SOLVE_FPS,
+    prior: Prior = PRIOR,
+    extra: Sequence[Term] = (),
 ) -> Interaction:
     """The motion for other bodies and the room's furniture.
 
@@ -52,6 +56,9 @@ def adapt(
         steps: evaluations the optimiser may spend.
         stands: bool [P, T, 4], when left heel, left ball, right heel and right ball stand on the floor; by default as
             slow and low as they are.
+        fps: at which it is solved, at most: corrections are smooth, and carried to every frame.
+        prior: belief about the corrections.
+        extra: more evidence, on the solved frames.
 
     Returns:
         The motion, its contacts and stage named after the room's furniture, `meta.quality["adapt"]` measured
@@ -76,7 +83,7 @@ def adapt(
     moved[..., :2] += torch.tensor(shift, dtype=torch.float32)
     first = moved - rest_new[:, None, 0]
 
-    stride = max(1, round(motion.fps / SOLVE_FPS))
+    stride = max(1, round(motion.fps / fps))
     keep = torch.arange(0, motion.frames, stride)
     if keep[-1] != motion.frames - 1:
         keep = torch.cat((keep, torch.tensor([motion.frames - 1])))
@@ -102,8 +109,8 @@ def adapt(
         KeyPose(rotmats[:, keep], like, sigma=0.35, name="as_captured"),
         *evidence.above_floor(new), JointLimits(soften=0.15), Smoothness("acceleration", sigma=5.0),
     ]  # fmt: skip
-    prior = Prior(rotation=0.35, translation=0.12, seconds=0.45)
-    problem = Problem(rest_new, first[:, keep], rotmats[:, keep], SOLVE_FPS if stride > 1 else motion.fps, terms, prior)
+    terms += extra
+    problem = Problem(rest_new, first[:, keep], rotmats[:, keep], motion.fps / stride, terms, prior)
     solved_transl, solved_rotmats, _ = fit(problem, steps=steps)
 
     correction = log_map(rotmats[:, keep].transpose(-1, -2) @ solved_rotmats)

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from synth.interaction import Contact, Interaction, Prop
+from synth.motion.fit import State
 from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of, skin_of
 from synth.motion.terms import (
     BoxPenetration,
+    Clearance,
     ContactHold,
     Floor,
     FootLock,
@@ -257,7 +259,8 @@ def planned_feet(
     return [tight, FootLock(soles, anchor, torch.from_numpy(1 - down), sigma=0.03, name="foot_swing")]
 
 
-RAISED = 0.2  # metres above the floor: no sole that is said to stand is
+# No sole that is said to stand is so high above the floor (metres), or moves so fast (m/s).
+RAISED, STEPPING = 0.2, 0.35
 
 
 def detected_feet(
@@ -286,7 +289,7 @@ def detected_feet(
     path = where.numpy().astype(float)
     move = np.linalg.norm(np.gradient(path, 1 / fps, axis=1), axis=-1)
     low = path[..., 2] < np.minimum(path[..., 2].min() + height, height + 0.05)
-    down = (move < speed) & low if stands is None else stands.T & (path[..., 2] < RAISED)
+    down = (move < speed) & low if stands is None else stands.T & (path[..., 2] < RAISED) & (move < STEPPING)
     anchors = path.copy()
     for row in range(4):
         edges = np.flatnonzero(np.diff(np.concatenate(([0], down[row].astype(int), [0]))))
@@ -299,6 +302,24 @@ def detected_feet(
     _rigid(anchors, down, proxies, person)
     window_ = torch.from_numpy(down.astype(np.float32))
     return [FootLock(soles, torch.from_numpy(anchors.astype(np.float32)), window_)]
+
+
+def swinging_feet(lock: FootLock, state: State, fps: float, speed: float = 0.15, upright: float = 0.3) -> Clearance:
+    """Feet that move without a plant are off the floor.
+
+    Args:
+        lock: of one person's heels and balls, as `detected_feet` gives it.
+        speed: m/s; a foot that is slower need not be lifted. upright: cosine; nor one whose sole does not face down.
+    """
+    soles = lock.soles
+    where, down = soles.where(state), lock.window > 0
+    fast = torch.diff(where[..., :2], dim=1, prepend=where[:, :1, :2]).norm(dim=-1) * fps > speed
+    above = state.directions(soles.person, soles.joint, torch.tensor([[0.0, 1.0, 0.0]]).expand(len(where), 3))
+    may = fast & (above[..., 2] > upright) & ~down
+    free = torch.zeros_like(down)
+    for side in (0, 2):
+        free[side : side + 2] = may[side] & may[side + 1]
+    return Clearance(soles, free.float())
 
 
 def carried_feet(

@@ -139,6 +139,46 @@ def overlaps(first: Array, second: Array, skin: Skin) -> Array:
     return found
 
 
+def crossings(points: Array, surface: Array, skin: Skin, margin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Of each patch of a skin [N, 3] the vertex deepest inside another [N, 3], and the other's vertex nearest to it.
+
+    Two of [K], as indices into the skin. Depths over `REACH` are not looked for.
+
+    Args:
+        margin: metres outside of the other up to which a patch that has nothing inside gives its nearest vertex.
+    """
+    nothing = np.zeros(0, np.int64)
+    (low, high), (other_low, other_high) = (_boxes(cloud[None], skin) for cloud in (points, surface))
+    gap = np.maximum(low[0][:, :, None] - other_high[0][:, None], other_low[0][:, None] - high[0][:, :, None]).max(0)
+    if not (gap <= margin).any():
+        return nothing, nothing
+    asked = np.flatnonzero((gap <= margin).any(1)[skin.patch])
+    near = np.flatnonzero((gap.min(0) <= NEAR)[skin.patch])
+    depth, inside = _depths(points[asked], surface, skin, near, REACH)
+    distance, vertex = cKDTree(surface[near]).query(points[asked])
+    depth = np.where(inside, depth, -distance)
+    order = np.lexsort((-depth, skin.patch[asked]))
+    first = order[np.unique(skin.patch[asked[order]], return_index=True)[1]]
+    first = first[depth[first] >= -margin]
+    false = np.zeros(len(first), bool)
+    folded = np.flatnonzero(inside[first])
+    if len(folded):  # skin that folds shows its wrong side: what is seen edge-on is asked of the whole mesh
+        signed, facing = _signed(points[asked[first[folded]]], surface, skin, near)
+        for row, sign, face in zip(folded, signed, facing, strict=True):
+            edge = sign >= 0 or face < -0.5 * sign
+            false[row] = edge and winding(points[asked[first[row]]], surface, skin) < 0.5
+    return asked[first[~false]], near[vertex[first[~false]]]
+
+
+def normals(vertices: np.ndarray, surface: Array, skin: Skin) -> Array:
+    """Outward unit normals [K, 3] of a posed skin [N, 3] at some of its vertices [K]."""
+    corners = surface[skin.faces[skin.rings[vertices]]].astype(float)
+    sides = np.cross(corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :])
+    first = np.concatenate((np.ones((len(vertices), 1)), np.diff(skin.rings[vertices], axis=1) != 0), 1)
+    total = (sides * first[..., None]).sum(1)  # a ring is padded with its last triangle, which counts once
+    return total / np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-18)
+
+
 def gaps(first: Array, second: Array) -> Array:
     """Smallest distance between two clouds of skin vertices per frame: [T, A, 3], [T, B, 3] -> [T] metres.
 

@@ -197,6 +197,21 @@ class FootLock:
 
 
 @dataclass(frozen=True)
+class Clearance:
+    """Points are `height` metres or more above the floor while window [N, T] > 0: feet that swing touch nothing."""
+
+    points: Points
+    window: Tensor
+    height: float = 0.03
+    sigma: float = 0.006
+    name: str = "clearance"
+
+    def residual(self, state: State) -> Tensor:
+        low = self.height - self.points.where(state)[..., 2]
+        return torch.relu(low) * self.window.sqrt() / self.sigma
+
+
+@dataclass(frozen=True)
 class Floor:
     """Points, or spheres of radius [N] about them, stay above the floor z = 0; sigma in metres."""
 

@@ -1,0 +1,139 @@
+"""Evidence from the skin itself: what of it is below the floor or inside somebody else, and has to come out.
+
+Capsules and spots (`synth.motion.proxies`) say where flesh is to a centimetre or two. Once a motion is nearly right,
+the vertices that are still where none may be are found on the posed meshes, and the optimiser pushes each of them out
+along the surface's normal: point to plane, as in iterative closest points, found anew after every solve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synth.body.model import BodyModel
+from synth.interaction import Interaction
+from synth.motion import mesh
+from synth.motion.fit import State
+from synth.motion.proxies import Proxies
+from synth.motion.quality import state_of
+
+BONES = 4  # joints that move a vertex, at most
+CLOSE = 0.01  # metres outside up to which skin is watched: what is brought out must not push that in
+CLEAR = 0.002  # metres that a vertex is kept beyond a surface
+
+
+@dataclass(frozen=True)
+class Marks:
+    """K vertices of skins, each at a single frame: a weighted mean of points fixed to M joints.
+
+    person, frame [K]; joint [K, M]; offset [K, M, 3] in the joints' frames; share [K, M], rows sum to 1.
+    """
+
+    person: Tensor
+    frame: Tensor
+    joint: Tensor
+    offset: Tensor
+    share: Tensor
+
+    @staticmethod
+    def of(
+        state: State, body: BodyModel, person: np.ndarray, frame: np.ndarray, vertex: np.ndarray, where: np.ndarray
+    ) -> Marks:  # fmt: skip
+        """Vertices of the body model [K] that are at `where` [K, 3] in that state: exact there, skinned around it."""
+        weights = np.asarray(body.weights)[vertex]
+        joint = np.argsort(-weights, axis=1, kind="stable")[:, :BONES]
+        share = np.take_along_axis(weights, joint, 1)
+        share = share / share.sum(1, keepdims=True)
+        who, when, bone = torch.from_numpy(person), torch.from_numpy(frame), torch.from_numpy(joint)
+        turn = state.spun[who[:, None], when[:, None], bone]
+        off = torch.from_numpy(where).float()[:, None] - state.joints[who[:, None], when[:, None], bone]
+        offset = torch.einsum("kmij,kmi->kmj", turn, off)
+        return Marks(who, when, bone, offset, torch.from_numpy(share).float())
+
+    def where(self, state: State) -> Tensor:
+        """World positions [K, 3]."""
+        at = (self.person[:, None], self.frame[:, None], self.joint)
+        moved = state.joints[at] + torch.einsum("kmij,kmj->kmi", state.spun[at], self.offset)
+        return (self.share[..., None] * moved).sum(1)
+
+
+@dataclass(frozen=True)
+class OutOf:
+    """Marks come out of a surface: beyond the plane through `place` [K, 3] with the outward normal `normal` [K, 3].
+
+    Where the surface is another body's, `behind` are the marks of it that the places move with.
+    """
+
+    marks: Marks
+    place: Tensor
+    normal: Tensor
+    behind: Marks | None = None
+    sigma: float = 0.004
+    name: str = "out_of"
+
+    def residual(self, state: State) -> Tensor:
+        place = self.place if self.behind is None else self.behind.where(state)
+        height = ((self.marks.where(state) - place) * self.normal).sum(-1)
+        return torch.relu(CLEAR - height) / self.sigma
+
+
+def entered(motion: Interaction, proxies: Sequence[Proxies], body: BodyModel, skin: mesh.Skin) -> list[OutOf]:
+    """Terms that bring out what is below the floor or inside other people, of each patch of skin its deepest vertex.
+
+    Args:
+        motion: any frame rate; the terms are for its frames. proxies: of its people.
+        skin: `mesh.Skin.of(body)`.
+    """
+    state = state_of(motion, proxies)
+    case = _Case(state, body, skin, mesh.posed_skins(motion, body, skin), motion.present)
+    pairs = [(a, b) for a in range(motion.people) for b in range(motion.people) if a != b]
+    terms = [case.below_floor(), *(case.inside(a, b) for a, b in pairs)]
+    return [term for term in terms if term is not None]
+
+
+@dataclass(frozen=True)
+class _Case:
+    state: State
+    body: BodyModel
+    skin: mesh.Skin
+    skins: np.ndarray  # [P, T, N, 3]
+    present: np.ndarray  # [P, T]
+
+    def _marks(self, person: np.ndarray, frame: np.ndarray, vertex: np.ndarray) -> Marks:
+        where = self.skins[person, frame, vertex]
+        return Marks.of(self.state, self.body, person, frame, self.skin.ids[vertex], where)
+
+    def below_floor(self) -> OutOf | None:
+        found = []
+        for person, frame in np.argwhere(self.present & (self.skins[..., 2].min(-1) < CLOSE)):
+            height = self.skins[person, frame, :, 2]
+            order = np.lexsort((height, self.skin.patch))
+            lowest = order[self.skin.starts]  # the lowest of each patch: patches follow one another
+            found += [(person, frame, vertex) for vertex in lowest[height[lowest] < CLOSE]]
+        if not found:
+            return None
+        person, frame, vertex = np.array(found).T
+        ground = torch.from_numpy(self.skins[person, frame, vertex]).float() * torch.tensor([1.0, 1.0, 0.0])
+        up = torch.tensor([0.0, 0.0, 1.0]).expand(len(found), 3)
+        return OutOf(self._marks(person, frame, vertex), ground, up, name="floor_exact")
+
+    def inside(self, a: int, b: int) -> OutOf | None:
+        """What of person a is inside person b."""
+        found, facing = [], []
+        for frame in np.flatnonzero(self.present[a] & self.present[b]):
+            first, second = self.skins[a, frame], self.skins[b, frame]
+            deep, near = mesh.crossings(first, second, self.skin, CLOSE)
+            found += [(frame, *pair) for pair in zip(deep, near, strict=True)]
+            facing.append(mesh.normals(near, second, self.skin))
+        if not found:
+            return None
+        frame, deep, near = np.array(found).T
+        who, whom = np.full(len(frame), a), np.full(len(frame), b)
+        normal = torch.from_numpy(np.concatenate(facing)).float()
+        place = torch.from_numpy(self.skins[b, frame, near]).float()
+        deep_marks, near_marks = self._marks(who, frame, deep), self._marks(whom, frame, near)
+        return OutOf(deep_marks, place, normal, near_marks, sigma=0.003, name="partner_exact")
