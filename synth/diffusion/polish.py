@@ -44,7 +44,7 @@ CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics an
 # corrections may be quick; once all is nearly right, the skins themselves are looked at.
 ROUGH = Prior(rotation=0.35, translation=0.12, seconds=0.2)
 FINE = Prior(rotation=0.1, translation=0.03, seconds=0.2)
-PASSES = ((ROUGH, 90), (FINE, 60), (FINE, 60), (FINE, 60))
+PASSES = ((ROUGH, 90), (FINE, 60), (FINE, 60), (FINE, 90))
 
 
 def polished(
@@ -95,7 +95,7 @@ def _lifted(motion: Interaction, proxies: Sequence[Proxies], stands: np.ndarray 
     for person in range(motion.people):
         told = None if stands is None else stands[person]
         (lock,) = detected_feet(proxies, person, rest, state.transl, state.rotmats, motion.fps, stands=told)
-        found.append(swinging_feet(lock, state, motion.fps))
+        found.append(swinging_feet(proxies, person, lock, state, motion.fps))
     return found
 
 

@@ -304,22 +304,21 @@ def detected_feet(
     return [FootLock(soles, torch.from_numpy(anchors.astype(np.float32)), window_)]
 
 
-def swinging_feet(lock: FootLock, state: State, fps: float, speed: float = 0.15, upright: float = 0.3) -> Clearance:
-    """Feet that move without a plant are off the floor.
+def swinging_feet(
+    proxies: Sequence[Proxies], person: int, lock: FootLock, state: State, fps: float, speed: float = 0.15
+) -> Clearance:
+    """Feet that move without a plant are off the floor: heel, ball and toes.
 
     Args:
-        lock: of one person's heels and balls, as `detected_feet` gives it.
-        speed: m/s; a foot that is slower need not be lifted. upright: cosine; nor one whose sole does not face down.
+        lock: of the person's heels and balls, as `detected_feet` gives it.
+        speed: m/s over the floor; a foot of which some point is slower need not be lifted.
     """
-    soles = lock.soles
-    where, down = soles.where(state), lock.window > 0
-    fast = torch.diff(where[..., :2], dim=1, prepend=where[:, :1, :2]).norm(dim=-1) * fps > speed
-    above = state.directions(soles.person, soles.joint, torch.tensor([[0.0, 1.0, 0.0]]).expand(len(where), 3))
-    may = fast & (above[..., 2] > upright) & ~down
-    free = torch.zeros_like(down)
-    for side in (0, 2):
-        free[side : side + 2] = may[side] & may[side + 1]
-    return Clearance(soles, free.float())
+    points = points_of(proxies, [(person, f"{side}_{spot}") for side in SIDES for spot in ("heel", "ball", "toes")])
+    where = points.where(state)[..., :2].unflatten(0, (2, 3))
+    fast = torch.diff(where, dim=2, prepend=where[:, :, :1]).norm(dim=-1) * fps > speed
+    planted = (lock.window > 0).unflatten(0, (2, 2)).any(1)
+    free = fast.all(1) & ~planted
+    return Clearance(points, free.float().repeat_interleave(3, 0))
 
 
 def carried_feet(
