@@ -1,0 +1,204 @@
+"""Everybody in one world: estimates of single frames, keypoints and the floor, solved together (thesis 4.2).
+
+A regressor sees one crop at a time: its poses are good, its depths are not, and from frame to frame it shakes. The
+trajectory optimiser (`synth.motion.fit`) joins what it says with the annotated keypoints, which say where in the
+picture everything is, and with what is known of people in rooms: they move evenly (eq. 4.1), stand on the floor with
+feet that stay where they stand, and are not in each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.spatial.transform import Rotation, Slerp
+
+from synth.body.model import BodyModel
+from synth.camera import Camera
+from synth.errors import BadOption
+from synth.interaction import Interaction
+from synth.motion import evidence
+from synth.motion.fit import Prior, Problem, Report, State, Term, fit
+from synth.motion.proxies import Proxies, proxies_of
+from synth.motion.quality import state_of
+from synth.motion.terms import JointLimits, KeyPose, Smoothness
+from synth.reconstruct.keypoints import Observed, Reprojection, coco_points, projected, reprojection_error
+from synth.reconstruct.occlusion import Occluded, occluded
+from synth.reconstruct.projection import Optics
+from synth.rotation import Array, matrix_from_6d, matrix_to_axis_angle
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass of the optimiser: what a motion may be off by, evaluations, and from where on keypoints are outliers."""
+
+    prior: Prior
+    steps: int
+    outlier: float  # standard deviations
+
+
+# Estimates start far off, where good keypoints look like outliers; feet and bodies count once people are in place.
+PASSES = (
+    Pass(Prior(rotation=0.35, translation=0.4, seconds=0.5), 60, 20.0),
+    Pass(Prior(rotation=0.25, translation=0.15, seconds=0.3), 60, 8.0),
+    Pass(Prior(rotation=0.15, translation=0.06, seconds=0.25), 50, 4.0),
+)
+ACCELERATION = 4.0  # m/s^2, one standard deviation of what joints of people in care do
+BELIEF = 0.25  # radians by which a regressor's joint angles are off
+SHAKING = 0.15  # seconds, the width of the filter that takes it away
+GROUNDED = 1.0  # seconds over which the height of feet above the floor is a fault of depth
+FARTHEST = 1.5  # metres that somebody is moved along the line of sight to stand on the floor
+STEEP = 0.1  # sine of the angle of a line of sight to the floor, below which the floor tells nothing about depth
+
+
+@dataclass(frozen=True)
+class Refined:
+    """People in the world, and how far to trust them.
+
+    Attributes:
+        motion: everybody, in the camera's world.
+        occluded: whose estimates were not believed, and when.
+        reprojection: mean pixels between keypoints and motion, a person; before: of the estimates.
+        report: of the last pass of the optimiser.
+    """
+
+    motion: Interaction
+    occluded: Occluded
+    reprojection: tuple[float, ...]
+    before: tuple[float, ...]
+    report: Report
+
+
+def refined(
+    estimates: Interaction, observed: Observed, camera: Camera, body: BodyModel, resting: np.ndarray | None = None
+) -> Refined:
+    """Estimates of single frames to one motion.
+
+    Args:
+        estimates: of all people in the world of the camera, floor z = 0; one shape a person.
+        observed: their keypoints, in the same order and frames.
+        camera: with its pose in that world.
+        body: what the estimates are of.
+        resting: bool [P, T], who is carried by furniture, so that their feet say nothing of the floor.
+
+    Raises:
+        BadOption: numbers of people or frames differ.
+    """
+    shape = (estimates.people, estimates.frames)
+    if shape != (observed.people, observed.frames):
+        raise BadOption("observed", (observed.people, observed.frames), f"people and frames of the estimates, {shape}")
+    resting = np.zeros(shape, bool) if resting is None else resting
+    proxies = [proxies_of(body, betas) for betas in estimates.betas]
+    points, optics = coco_points(body, estimates.betas), Optics.of(camera)
+    state = state_of(estimates, proxies)
+    pixels = projected(state, points, optics, estimates.people)
+    hidden = occluded(pixels, observed)
+    believed = estimates.present & ~hidden.masked
+    motion = stood(calmed(filled(estimates, believed)), proxies, camera, resting)
+    first = state_of(motion, proxies)
+    for number, one in enumerate(PASSES):
+        terms = [Reprojection.of(observed, points, optics, one.outlier), *_terms(motion, proxies, first, believed)]
+        if number:
+            terms += _bodies(motion, proxies)
+        motion, report = _solved(motion, proxies, terms, one)
+    after = projected(state_of(motion, proxies), points, optics, motion.people)
+    return Refined(
+        motion, hidden, tuple(reprojection_error(observed.seen, after, observed)),
+        tuple(reprojection_error(observed.seen, pixels, observed)), report,
+    )  # fmt: skip
+
+
+def filled(motion: Interaction, believed: np.ndarray) -> Interaction:
+    """Frames that are not believed [P, T] are taken from those around them: places evenly, rotations on the way.
+
+    Who is never believed stays as estimated.
+    """
+    transl, rotmats = motion.transl.astype(float), motion.rotations().astype(float)
+    frames = np.arange(motion.frames)
+    for person in range(motion.people):
+        keys = np.flatnonzero(believed[person])
+        if len(keys) == 0 or len(keys) == motion.frames:
+            continue
+        at = np.clip(frames, keys[0], keys[-1])
+        transl[person] = np.stack([np.interp(at, keys, column[keys]) for column in transl[person].T], -1)
+        if len(keys) == 1:
+            rotmats[person] = rotmats[person, keys[0]]
+            continue
+        for joint in range(rotmats.shape[2]):
+            turn = Slerp(keys, Rotation.from_matrix(rotmats[person, keys, joint]))
+            rotmats[person, :, joint] = turn(at).as_matrix()
+    return posed(motion, transl, rotmats)
+
+
+def calmed(motion: Interaction) -> Interaction:
+    """The motion without what changes from frame to frame: corrections are smooth, and would keep it (`SHAKING`)."""
+    width = SHAKING * motion.fps
+    rotmats = gaussian_filter1d(motion.rotations().astype(float), width, axis=1, mode="nearest")
+    six = np.concatenate((rotmats[..., 0], rotmats[..., 1]), -1)
+    transl = gaussian_filter1d(motion.transl.astype(float), width, axis=1, mode="nearest")
+    return posed(motion, transl, matrix_from_6d(six))
+
+
+def stood(motion: Interaction, proxies: list[Proxies], camera: Camera, resting: np.ndarray) -> Interaction:
+    """Everybody moved along the line of sight until the lower foot is on the floor: a regressor's depth is its weakest.
+
+    Args:
+        resting: bool [P, T], frames whose feet say nothing.
+    """
+    state, transl = state_of(motion, proxies), motion.transl.astype(float)
+    width = 2 * round(0.5 * GROUNDED * motion.fps) + 1
+    for person in range(motion.people):
+        low = evidence.sole_points(proxies, person).where(state)[..., 2].amin(0).numpy().astype(float)
+        line = state.joints[person, :, 0].numpy().astype(float) - camera.position
+        line /= np.linalg.norm(line, axis=-1, keepdims=True)
+        usable = motion.present[person] & ~resting[person] & (line[:, 2] < -STEEP)
+        if usable.sum() < 3:
+            continue
+        keys = np.flatnonzero(usable)
+        along = np.clip(-low[keys] / line[keys, 2], -FARTHEST, FARTHEST)
+        even = median_filter(along, size=min(width, len(along)), mode="nearest")
+        transl[person] += np.interp(np.arange(motion.frames), keys, even)[:, None] * line
+    return replace(motion, transl=transl.astype(np.float32))
+
+
+def _terms(motion: Interaction, proxies: list[Proxies], first: State, believed: np.ndarray) -> list[Term]:
+    trusted = torch.from_numpy(believed.astype(np.float32))[..., None].expand(-1, -1, 24)
+    return [
+        KeyPose(first.rotmats, trusted, sigma=BELIEF, name="estimate"),
+        *evidence.above_floor(proxies), JointLimits(soften=0.1), Smoothness("acceleration", ACCELERATION),
+    ]  # fmt: skip
+
+
+def _bodies(motion: Interaction, proxies: list[Proxies]) -> list[Term]:
+    """Feet stay where they stand, and nobody is in anybody."""
+    state, rest = state_of(motion, proxies), _rest(proxies)
+    terms: list[Term] = []
+    for person in range(motion.people):
+        terms += evidence.detected_feet(proxies, person, rest, state.transl, state.rotmats, motion.fps)
+    if motion.people > 1:
+        terms += [*evidence.apart(proxies, []), *evidence.hands_out(proxies)]
+    return terms
+
+
+def _rest(proxies: list[Proxies]) -> torch.Tensor:
+    return torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)
+
+
+def _solved(motion: Interaction, proxies: list[Proxies], terms: list[Term], one: Pass) -> tuple[Interaction, Report]:
+    rotmats = torch.from_numpy(motion.rotations().astype(np.float32))
+    problem = Problem(_rest(proxies), torch.from_numpy(motion.transl), rotmats, motion.fps, terms, one.prior)
+    transl, turned, report = fit(problem, steps=one.steps)
+    return posed(motion, transl.numpy(), turned.numpy()), report
+
+
+def posed(motion: Interaction, transl: Array, rotmats: Array) -> Interaction:
+    """The motion's people elsewhere, in other poses: transl [P, T, 3], rotmats [P, T, 24, 3, 3] local."""
+    pose = matrix_to_axis_angle(np.asarray(rotmats, float)).astype(np.float32)
+    return replace(
+        motion,
+        transl=np.asarray(transl, np.float32),
+        global_orient=pose[:, :, 0],
+        body_pose=pose[:, :, 1:].reshape(motion.people, motion.frames, 69),
+    )

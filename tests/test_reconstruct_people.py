@@ -1,0 +1,134 @@
+"""People from keypoints and estimates: projections with gradients, whose pose it is, one motion in one world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.reconstruct import CAMERAS, Made, camera_at, errors, made
+from synth.body import load_body
+from synth.corpus.library import entry
+from synth.errors import BadOption
+from synth.motion.proxies import proxies_of
+from synth.motion.quality import state_of
+from synth.reconstruct.keypoints import Observed, coco_points, deviation, projected
+from synth.reconstruct.lifting import library_poses, lifted
+from synth.reconstruct.occlusion import occluded
+from synth.reconstruct.people import filled, refined
+from synth.reconstruct.projection import Optics
+from synth.rotation import axis_angle_to_matrix
+
+BODY = load_body()
+
+
+@pytest.fixture(scope="module")
+def scene() -> Made:
+    return made("assist_walking_01", "corner", BODY, seed=1, seconds=5.0)
+
+
+@pytest.mark.parametrize("kind", CAMERAS)
+def test_optics_project_as_cameras_do_and_have_gradients(kind: str) -> None:
+    camera = camera_at(kind, np.array([0.3, -0.2]))
+    points = np.random.default_rng(0).uniform([-1.5, -1.5, 0], [1.5, 1.5, 2], (200, 3))
+    wanted, depth, valid = camera.project(points)
+    asked = torch.from_numpy(points).float().requires_grad_(True)
+    found, along = Optics.of(camera).project(asked)
+    assert valid.all()
+    assert np.abs(found.detach().numpy() - wanted).max() < 0.02
+    if kind != "fisheye":
+        assert np.abs(along.detach().numpy() - depth).max() < 1e-4
+    found.sum().backward()
+    assert asked.grad is not None
+    moved = points + 1e-4 * np.array([1.0, 0, 0])
+    slope = (camera.project(moved)[0] - wanted).sum(-1) / 1e-4
+    assert np.allclose(asked.grad[:, 0].numpy(), slope, rtol=2e-2, atol=2.0)
+
+
+def test_coco_points_are_where_the_body_has_them() -> None:
+    motion = entry("assist_walking_01").load().resample(5.0)
+    state = state_of(motion, [proxies_of(BODY, betas) for betas in motion.betas])
+    found = coco_points(BODY, motion.betas).where(state).unflatten(0, (2, 17)).transpose(1, 2).numpy()
+    for person in range(2):
+        rotmats = motion.rotations()[person].astype(np.float32)
+        vertices, joints = BODY.pose(motion.betas[person], rotmats, motion.transl[person])
+        off = np.linalg.norm(found[person] - BODY.coco_keypoints(vertices, joints).numpy(), axis=-1)
+        assert off[:, 5:].max() < 1e-4  # limbs: the joints themselves
+        assert off[:, :5].max() < 0.012  # face: skinned to the head nearly alone
+
+
+def test_an_estimate_of_somebody_else_is_masked_and_no_other(scene: Made) -> None:
+    points = coco_points(BODY, scene.truth.betas)
+    state = state_of(scene.estimates, [proxies_of(BODY, betas) for betas in scene.truth.betas])
+    found = occluded(projected(state, points, Optics.of(scene.camera), 2), scene.observed)
+    assert scene.swapped.any()
+    assert (found.other == scene.swapped).mean() > 0.98
+    assert found.rate(scene.truth.present) == pytest.approx(found.masked.mean())
+    nobody = replace(scene.observed, seen=np.zeros_like(scene.observed.seen))
+    unknown = occluded(projected(state, points, Optics.of(scene.camera), 2), nobody)
+    assert not unknown.masked.any()  # nothing is known of anybody: nothing is said
+
+
+def test_estimates_become_one_motion_in_the_world(scene: Made) -> None:
+    found = refined(scene.estimates, scene.observed, scene.camera, BODY, scene.resting)
+    before, after = errors(scene.estimates, scene.truth, BODY), errors(found.motion, scene.truth, BODY)
+    assert before["mpjpe"] > 100
+    assert after["mpjpe"] < 50
+    assert after["world"] < 100
+    assert after["pair"] < 80
+    assert max(found.reprojection) < 0.5 * min(found.before)
+    again = refined(scene.estimates, scene.observed, scene.camera, BODY, scene.resting)
+    assert np.array_equal(again.motion.transl, found.motion.transl)
+
+
+def test_annotations_that_are_wrong_pull_nobody_away(scene: Made) -> None:
+    """Of the patient, both legs are annotated 120 pixels off for a second: under a blanket, say."""
+    keypoints = scene.observed.keypoints.copy()
+    keypoints[0, 15:25, 13:17] += 120.0
+    spoilt = replace(scene.observed, keypoints=keypoints)
+    clean = refined(scene.estimates, scene.observed, scene.camera, BODY, scene.resting)
+    found = refined(scene.estimates, spoilt, scene.camera, BODY, scene.resting)
+    assert errors(found.motion, scene.truth, BODY)["mpjpe"] < errors(clean.motion, scene.truth, BODY)["mpjpe"] + 20
+
+
+def test_without_estimates_poses_are_looked_up(scene: Made) -> None:
+    exemplars = library_poses(BODY, lambda other: other.interaction_class == "assist_walking")
+    assert len(exemplars.rotmats) == 500
+    start = lifted(scene.observed, scene.camera, BODY, scene.truth.betas, exemplars)
+    assert errors(start, scene.truth, BODY)["mpjpe"] < 120
+    found = refined(start, scene.observed, scene.camera, BODY, scene.resting)
+    assert errors(found.motion, scene.truth, BODY)["mpjpe"] < 80
+    never = replace(scene.observed, seen=np.where(np.arange(17) < 3, scene.observed.seen, 0.0))
+    with pytest.raises(BadOption, match="four points"):
+        lifted(never, scene.camera, BODY, scene.truth.betas, exemplars)
+
+
+def test_what_is_not_believed_is_filled_from_its_neighbours(scene: Made) -> None:
+    believed = np.ones((2, scene.truth.frames), bool)
+    believed[0, 10:14] = False
+    believed[1, :5] = False
+    spoilt = replace(scene.truth, transl=np.where(believed[..., None], scene.truth.transl, 9.0).astype(np.float32))
+    found = filled(spoilt, believed)
+    assert np.abs(found.transl - scene.truth.transl)[:, 5:].max() < 0.05
+    assert np.allclose(found.transl[1, :5], found.transl[1, 5])
+    turned = axis_angle_to_matrix(found.global_orient[0, 10:14].astype(float))
+    assert np.linalg.norm(turned - scene.truth.rotations()[0, 10:14, 0], axis=(-1, -2)).max() < 0.3
+    nobody = filled(spoilt, np.zeros_like(believed))
+    assert np.allclose(nobody.transl, spoilt.transl)
+
+
+def test_observations_are_checked_and_hidden_points_count_less() -> None:
+    boxes = np.tile([0.0, 0.0, 50.0, 200.0], (1, 2, 1))
+    boxes[0, 1] = np.nan
+    seen = np.tile([1.0] * 15 + [0.4, 0.0], (1, 2, 1))
+    observed = Observed(10.0, np.zeros((1, 2, 17, 2)), seen, boxes)
+    assert np.array_equal(observed.sizes, [[200.0, 200.0]])
+    sigma = deviation(observed)
+    assert sigma[0, 0, 15] > 2 * sigma[0, 0, 14]
+    assert np.isinf(sigma[0, 0, 16])
+    with pytest.raises(BadOption, match="boxes"):
+        Observed(10.0, np.zeros((1, 2, 17, 2)), seen, boxes[:, :1])
+    with pytest.raises(BadOption, match="keypoints"):
+        Observed(10.0, np.full((1, 2, 17, 2), np.nan), seen, boxes)
