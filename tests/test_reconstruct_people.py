@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks.reconstruct import CAMERAS, Made, camera_at, errors, made
 from synth.body import load_body
 from synth.corpus.library import entry
+from synth.corpus.readers.teton import TetonFolder
 from synth.errors import BadOption
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
+from synth.reconstruct.inputs import camera_of, carried, observed_of
 from synth.reconstruct.keypoints import Observed, coco_points, deviation, projected
 from synth.reconstruct.lifting import library_poses, lifted
 from synth.reconstruct.occlusion import occluded
@@ -132,3 +137,36 @@ def test_observations_are_checked_and_hidden_points_count_less() -> None:
         Observed(10.0, np.zeros((1, 2, 17, 2)), seen, boxes[:, :1])
     with pytest.raises(BadOption, match="keypoints"):
         Observed(10.0, np.full((1, 2, 17, 2), np.nan), seen, boxes)
+
+
+def recording(folder: Path) -> Path:
+    """The example of docs/teton-format.md as a folder."""
+    page = (Path(__file__).parents[1] / "docs/teton-format.md").read_text()
+    dataset, sequence = (json.loads(part.split("```")[0]) for part in page.split("```json")[1:3])
+    place = folder / "SITE/ROOM/20240301T021400"
+    (place / "masks").mkdir(parents=True)
+    (folder / "dataset.json").write_text(json.dumps(dataset))
+    (place / "sequence.json").write_text(json.dumps(sequence))
+    Image.fromarray(np.zeros((480, 640), np.uint8)).save(place / "masks/000000.png")
+    return folder
+
+
+def test_a_recordings_annotations_are_what_is_observed(tmp_path: Path) -> None:
+    tracks = TetonFolder(str(recording(tmp_path))).load("SITE/ROOM/20240301T021400")
+    observed = observed_of(tracks)
+    assert (observed.people, observed.frames) == (2, 3)
+    assert observed.fps == pytest.approx(2 / 0.198)
+    assert observed.keypoints[0, 0, 0].tolist() == [220.0, 200.0]
+    assert observed.seen[0, 0, [0, 2, 4]].tolist() == [1.0, 0.4, 0.0]  # visible, hidden, not labelled
+    assert not observed.seen[0, 1:].any()
+    assert not observed.seen[1].any()
+    assert np.isnan(observed.boxes[0, 1]).all()
+    assert observed.boxes[1, 1].tolist() == [20.0, 90.0, 90.0, 300.0]
+    assert carried(tracks).tolist() == [[True] * 3, [False] * 3]
+    camera, source = camera_of(tracks)
+    assert (camera.K[0, 0], camera.width, source) == (520.0, 640, "recording")
+    guessed, source = camera_of(replace(tracks, camera=None))
+    assert source == "default"
+    assert guessed.field_of_view()[0] == pytest.approx(70.0)
+    with pytest.raises(BadOption, match="nobody"):
+        observed_of(replace(tracks, people=()))

@@ -21,9 +21,9 @@ from synth.errors import BadOption
 from synth.interaction import Interaction
 from synth.motion import evidence
 from synth.motion.fit import Prior, Problem, Report, State, Term, fit
-from synth.motion.proxies import Proxies, proxies_of
+from synth.motion.proxies import Proxies, points_of, proxies_of
 from synth.motion.quality import state_of
-from synth.motion.terms import JointLimits, KeyPose, Smoothness
+from synth.motion.terms import JointLimits, KeyPose, Resting, Smoothness
 from synth.reconstruct.keypoints import Observed, Reprojection, coco_points, projected, reprojection_error
 from synth.reconstruct.occlusion import Occluded, occluded
 from synth.reconstruct.projection import Optics
@@ -47,6 +47,8 @@ PASSES = (
 )
 ACCELERATION = 4.0  # m/s^2, one standard deviation of what joints of people in care do
 BELIEF = 0.25  # radians by which a regressor's joint angles are off
+SOLES = tuple(f"{side}_{spot}" for side in evidence.SIDES for spot in ("heel", "ball", "toes"))
+AFOOT = 0.02  # metres, one standard deviation of the height of the lowest sole
 SHAKING = 0.15  # seconds, the width of the filter that takes it away
 GROUNDED = 1.0  # seconds over which the height of feet above the floor is a fault of depth
 FARTHEST = 1.5  # metres that somebody is moved along the line of sight to stand on the floor
@@ -101,7 +103,7 @@ def refined(
     for number, one in enumerate(PASSES):
         terms = [Reprojection.of(observed, points, optics, one.outlier), *_terms(motion, proxies, first, believed)]
         if number:
-            terms += _bodies(motion, proxies)
+            terms += _bodies(motion, proxies, resting)
         motion, report = _solved(motion, proxies, terms, one)
     after = projected(state_of(motion, proxies), points, optics, motion.people)
     return Refined(
@@ -171,10 +173,15 @@ def _terms(motion: Interaction, proxies: list[Proxies], first: State, believed: 
     ]  # fmt: skip
 
 
-def _bodies(motion: Interaction, proxies: list[Proxies]) -> list[Term]:
-    """Feet stay where they stand, and nobody is in anybody."""
+def _bodies(motion: Interaction, proxies: list[Proxies], resting: np.ndarray) -> list[Term]:
+    """Who is not carried by furniture has a foot on the floor, feet stay where they stand, nobody is in anybody."""
     state, rest = state_of(motion, proxies), _rest(proxies)
-    terms: list[Term] = []
+    soles = points_of(proxies, [(person, name) for person in range(motion.people) for name in SOLES])
+    people = torch.arange(motion.people)
+    on = torch.from_numpy((motion.present & ~resting).astype(np.float32))
+    terms: list[Term] = [
+        Resting(soles, people.repeat_interleave(len(SOLES)), torch.zeros(len(people)), on, AFOOT, "grounded")
+    ]
     for person in range(motion.people):
         terms += evidence.detected_feet(proxies, person, rest, state.transl, state.rotmats, motion.fps)
     if motion.people > 1:
