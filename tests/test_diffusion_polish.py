@@ -147,3 +147,12 @@ def test_who_goes_from_a_bed_to_a_wheelchair_sits_on_both() -> None:
     made = polished(bare(motion), BODY, None, pieces(motion), asked=motion.meta.contacts)
     sat = {str(contact.target.get("object")) for contact in made.meta.contacts if contact.part == "pelvis"}
     assert {"bed", "wheelchair"} <= sat
+
+
+def test_who_was_sampled_in_the_floor_to_the_ankles_does_not_kneel() -> None:
+    motion = entry("walk_01").load().resample(20.0).window(0.5, 2.5)
+    sunk = bare(replace(motion, transl=motion.transl - np.array([0, 0, 0.09], np.float32)))
+    touched = measured_contacts(smoothed(sunk), BODY, [], touch=0.06, on=0.06)
+    assert any(contact.part.endswith("knee") for contact in touched)  # the skin of its knees reaches to the ankles
+    made = polished(sunk, BODY, None, [])
+    assert np.abs(made.transl[0, :, 2] - motion.transl[0, :, 2]).max() < 0.06

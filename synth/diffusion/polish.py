@@ -36,6 +36,7 @@ from synth.rotation import matrix_from_6d, matrix_to_axis_angle
 MEANT = 0.06  # metres between skins, or above a seat, that are meant as a touch
 REACH = 0.14  # metres that a hand is brought at most to the spot that it holds
 ASKED = 0.25  # metres that it is brought to a spot that was asked for
+KNEELS = 0.15  # metres above the floor, at most, of the front of a knee that is on it
 EARLY, SHORTEST = 1.0, 0.5  # seconds that a touch may come before or after it was asked for, and that it lasts at least
 LIFTED = 0.25  # metres above or below the floor: beyond, it is no error of height
 SETTLING = 0.2  # seconds, the width of the correction's filter
@@ -157,8 +158,16 @@ def _held(contact: Contact, state: State, times: np.ndarray, proxies: Sequence[P
 
 
 def _exact(contact: Contact, state: State, times: np.ndarray, proxies: Sequence[Proxies]) -> Contact | None:
-    """A hand's contact with the spot of the other's body that it is nearest to; None where that is too far away."""
+    """A hand's contact with the spot of the other's body that it is nearest to; None where that is too far away.
+
+    Nor is a knee on the floor that is high above it: its skin reaches down to the ankle, and who was sampled in the
+    floor to the ankles does not kneel.
+    """
     if "person" not in contact.target:
+        if contact.part in ("left_knee", "right_knee") and contact.target.get("object") == "floor":
+            on = window(times, contact.start, contact.end) > 0
+            height = points_of(proxies, [(contact.person, contact.part)]).where(state)[0, on, 2]
+            return contact if float(height.median()) < KNEELS else None
         return contact
     other = int(contact.target["person"])
     names = [name for name in proxies[other].spots if name != "eyes"]

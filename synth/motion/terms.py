@@ -162,7 +162,8 @@ class LookAt:
 class Resting:
     """Flesh rests on a level surface: the lowest point of each patch of skin is at the patch's height.
 
-    skin N points (of skin, or fixed to joints), patch [N] (which of the K patches a point belongs to), height [K] metres, window [K, T].
+    skin N points (of skin, or fixed to joints), patch [N] (which of the K patches a point belongs to), height [K]
+    metres, window [K, T].
     """
 
     skin: Skin | Points
