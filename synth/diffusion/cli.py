@@ -172,9 +172,17 @@ def train_judge(corpus: Path, out: Path, updates: int | None) -> None:
 @click.option("--captions", type=int, default=1, help="Captions of each held-out sequence that are asked for.")
 @click.option("--pool", type=int, default=32, help="Texts that R-precision chooses among.")
 @click.option("--seed", type=int, default=0, help="Of the samples, pools and halves.")
+@click.option("--workers", type=click.IntRange(1), default=1, help="Processes that polish what was sampled.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def evaluate_model(
-    corpus: Path, judge: Path | None, model: Path | None, captions: int, pool: int, seed: int, as_json: bool
+    corpus: Path,
+    judge: Path | None,
+    model: Path | None,
+    captions: int,
+    pool: int,
+    seed: int,
+    workers: int,
+    as_json: bool,
 ) -> None:
     """R-precision, Frechet distance and the like on held-out takes: ground truth, retrieval, and a model.
 
@@ -187,7 +195,7 @@ def evaluate_model(
     from synth.diffusion.generate import found_model
     from synth.diffusion.packaged import EVALUATOR
 
-    found = evaluated(corpus, judge or EVALUATOR, found_model(model), max(1, captions), seed, pool)
+    found = evaluated(corpus, judge or EVALUATOR, found_model(model), max(1, captions), seed, pool, workers=workers)
     if as_json:
         click.echo(json.dumps(found, sort_keys=True))
         return

@@ -5,7 +5,9 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,25 @@ def delivered(
     return found
 
 
+def delivered_by(
+    workers: int, folder: Path, draws: Sequence[Draw], samples: Sequence[Sample], body: BodyModel
+) -> list[Interaction]:
+    """`delivered` with several processes; the same motions for any number of them."""
+    if workers == 1:
+        return delivered(Corpus.open(folder), draws, samples, body)
+    shares = [(folder, draws[at::workers], samples[at::workers]) for at in range(workers)]
+    found: list[Interaction] = [None] * len(draws)  # type: ignore[list-item]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for at, share in enumerate(pool.map(_share, shares)):
+            found[at::workers] = share
+    return found
+
+
+def _share(share: tuple[Path, Sequence[Draw], Sequence[Sample]]) -> list[Interaction]:
+    folder, draws, samples = share
+    return delivered(Corpus.open(folder), draws, samples, load_body())
+
+
 def retrieved(corpus: Corpus, draws: Sequence[Draw], encoder: TextEncoder) -> list[Sample]:
     """For each item the training motion, of as many people, whose caption is nearest to the item's.
 
@@ -182,6 +203,7 @@ def evaluated(
     seed: int,
     pool: int = 32,
     sampling: Sampling | None = None,
+    workers: int = 1,
 ) -> dict[str, Any]:
     """The rows of `synth.diffusion.evaluate.evaluate`: ground truth, retrieval, and if there is a model three more.
 
@@ -190,6 +212,7 @@ def evaluated(
 
     Args:
         captions: of each held-out sequence that are asked for. pool: texts that R-precision chooses among.
+        workers: processes that polish.
     """
     corpus, judge = Corpus.open(corpus_folder), load_evaluator(evaluator)
     asked: dict[int, list[Draw]] = defaultdict(list)
@@ -204,7 +227,7 @@ def evaluated(
         short = [replace(draw, frames=min(draw.frames, trained.config.frames)) for draw in draws]
         made["network"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed, drafts=made["retrieval"])
         body = load_body()
-        motions = {"model": delivered(corpus, short, made["network"], body)}
+        motions = {"model": delivered_by(workers, corpus_folder, short, made["network"], body)}
         made["model"] = [
             Sample.of(motion, draw.caption, body, judge.fps)
             for motion, draw in zip(motions["model"], short, strict=True)
