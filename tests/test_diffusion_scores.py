@@ -25,7 +25,7 @@ from synth.diffusion import scores
 from synth.diffusion.checkpoint import Model, load_model, save_model
 from synth.diffusion.cli import evaluate_model
 from synth.diffusion.config import TrainConfig
-from synth.diffusion.contest import retrieved, sampled
+from synth.diffusion.contest import delivered_by, retrieved, sampled
 from synth.diffusion.contrast import Lessons, info_nce, train_evaluator
 from synth.diffusion.data import Batches, Condition
 from synth.diffusion.denoiser import Denoiser, DenoiserConfig
@@ -550,6 +550,16 @@ def test_a_model_is_asked_for_what_was_held_out_in_any_batches(corpus: Corpus, t
         np.testing.assert_allclose(a.features, b.features, atol=1e-4)
     with pytest.raises(BadOption, match="fps"):
         sampled(replace(model, fps=30.0), corpus, draws, texts, plainly)
+
+
+def test_polishing_in_two_processes_gives_the_same(corpus: Corpus) -> None:
+    draws = held_out(corpus, frames=SMALL.frames)[:3]
+    samples = [sample_of(corpus, draw) for draw in draws]
+    alone, two = (delivered_by(workers, corpus.folder, draws, samples, load_body()) for workers in (1, 2))
+    assert [item.transl.shape[1] for item in two] == [draw.frames for draw in draws]
+    for a, b in zip(alone, two, strict=True):
+        assert np.array_equal(a.transl, b.transl)
+        assert np.array_equal(a.body_pose, b.body_pose)
 
 
 def test_retrieval_answers_with_training_motion_of_as_many_people(corpus: Corpus) -> None:
