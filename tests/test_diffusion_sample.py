@@ -201,7 +201,9 @@ def test_a_generated_motion_starts_in_the_room_and_passes_the_gate() -> None:
 
 def test_what_does_not_show_what_was_asked_for_is_refused() -> None:
     model = Model(Still(), CONFIG, moments(), 20.0, {})  # type: ignore[arg-type]
-    generator = DiffusionGenerator(load_room("ward_03"), BODY, model=model, sampling=Sampling(count=2, physics=None))
+    generator = DiffusionGenerator(
+        load_room("ward_03"), BODY, model=model, sampling=Sampling(count=2, physics=None), polish=False
+    )
     with pytest.raises(NothingFits, match="should"):
         generator.generate("patient falls backwards", np.random.SeedSequence(5), 4.0, 10.0)
     generator.fallback = True
