@@ -135,6 +135,8 @@ def test_observations_are_checked_and_hidden_points_count_less() -> None:
     assert np.isinf(sigma[0, 0, 16])
     with pytest.raises(BadOption, match="boxes"):
         Observed(10.0, np.zeros((1, 2, 17, 2)), seen, boxes[:, :1])
+    with pytest.raises(BadOption, match="person 0: none"):
+        Observed(10.0, np.zeros((1, 2, 17, 2)), seen, np.full_like(boxes, np.nan))
     with pytest.raises(BadOption, match="keypoints"):
         Observed(10.0, np.full((1, 2, 17, 2), np.nan), seen, boxes)
 

@@ -155,11 +155,9 @@ def delivered_by(
     if workers == 1:
         return delivered(Corpus.open(folder), draws, samples, body)
     shares = [(folder, draws[at::workers], samples[at::workers]) for at in range(workers)]
-    found: list[Interaction] = [None] * len(draws)  # type: ignore[list-item]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for at, share in enumerate(pool.map(_share, shares)):
-            found[at::workers] = share
-    return found
+        found = list(pool.map(_share, shares))
+    return [found[at % workers][at // workers] for at in range(len(draws))]
 
 
 def _share(share: tuple[Path, Sequence[Draw], Sequence[Sample]]) -> list[Interaction]:

@@ -29,7 +29,7 @@ from synth.motion.fit import Prior, State, Term
 from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
 from synth.motion.skinned import entered
-from synth.motion.terms import Clearance
+from synth.motion.terms import Floor
 from synth.room import Furniture, Room
 from synth.rotation import matrix_from_6d, matrix_to_axis_angle
 
@@ -88,7 +88,7 @@ def polished(
     return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage))
 
 
-def _lifted(motion: Interaction, proxies: Sequence[Proxies], stands: np.ndarray | None) -> list[Clearance]:
+def _lifted(motion: Interaction, proxies: Sequence[Proxies], stands: np.ndarray | None) -> list[Floor]:
     """Feet that neither stand nor rest are off the floor."""
     state = state_of(motion, proxies)
     rest = torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)

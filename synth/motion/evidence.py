@@ -18,7 +18,6 @@ from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of, skin_of
 from synth.motion.terms import (
     BoxPenetration,
-    Clearance,
     ContactHold,
     Floor,
     FootLock,
@@ -261,6 +260,7 @@ def planned_feet(
 
 # No sole that is said to stand is so high above the floor (metres), or moves so fast (m/s).
 RAISED, STEPPING = 0.2, 0.35
+SWING = 0.03  # metres that a foot that swings is above the floor
 
 
 def detected_feet(
@@ -277,7 +277,7 @@ def detected_feet(
     """Plants read off a motion: heel and ball, each where slow and low for 0.15 s or more; on the floor.
 
     Args:
-        stands: bool [T, 4], where they are said to stand; then that counts, and not how slow and low they are.
+        stands: bool [T, 4], where they are said to stand; then that counts, unless they are `RAISED` or `STEPPING`.
     """
     soles = sole_points(proxies, person)
     alone = Points(torch.zeros_like(soles.person), soles.joint, soles.offset, soles.normal)
@@ -306,7 +306,7 @@ def detected_feet(
 
 def swinging_feet(
     proxies: Sequence[Proxies], person: int, lock: FootLock, state: State, fps: float, speed: float = 0.15
-) -> Clearance:
+) -> Floor:
     """Feet that move without a plant are off the floor: heel, ball and toes.
 
     Args:
@@ -318,7 +318,8 @@ def swinging_feet(
     fast = torch.diff(where, dim=2, prepend=where[:, :, :1]).norm(dim=-1) * fps > speed
     planted = (lock.window > 0).unflatten(0, (2, 2)).any(1)
     free = fast.all(1) & ~planted
-    return Clearance(points, free.float().repeat_interleave(3, 0))
+    lifted = torch.full((6,), SWING)
+    return Floor(points, 0.006, "swing", lifted, free.float().repeat_interleave(3, 0))
 
 
 def carried_feet(

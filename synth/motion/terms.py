@@ -198,28 +198,14 @@ class FootLock:
 
 
 @dataclass(frozen=True)
-class Clearance:
-    """Points are `height` metres or more above the floor while window [N, T] > 0: feet that swing touch nothing."""
-
-    points: Points
-    window: Tensor
-    height: float = 0.03
-    sigma: float = 0.006
-    name: str = "clearance"
-
-    def residual(self, state: State) -> Tensor:
-        low = self.height - self.points.where(state)[..., 2]
-        return torch.relu(low) * self.window.sqrt() / self.sigma
-
-
-@dataclass(frozen=True)
 class Floor:
-    """Points, or spheres of radius [N] about them, stay above the floor z = 0; sigma in metres."""
+    """Points, or spheres of radius [N] about them, stay above the floor z = 0; window [N, T], sigma in metres."""
 
     points: Points | Skin
     sigma: float = 0.004
     name: str = "floor"
     radius: Tensor | None = None
+    window: Tensor | None = None
 
     def depth(self, state: State) -> Tensor:
         """Metres [N, T] below the floor, 0 above it."""
@@ -227,7 +213,8 @@ class Floor:
         return torch.relu(-height if self.radius is None else self.radius[:, None] - height)
 
     def residual(self, state: State) -> Tensor:
-        return self.depth(state) / self.sigma
+        depth = self.depth(state) / self.sigma
+        return depth if self.window is None else depth * self.window.sqrt()
 
 
 def box_distance(points: Tensor, half: Tensor) -> Tensor:

@@ -48,6 +48,9 @@ class Observed:
                 raise BadOption(f"Observed.{name}", getattr(self, name).shape, f"shape {shape}")
         if not np.isfinite(self.keypoints[self.seen > 0]).all():
             raise BadOption("Observed.keypoints", "NaN or infinity", "finite pixels where they are seen")
+        unsized = (self.seen > 0).any((1, 2)) & ~np.isfinite(self.boxes).all(-1).any(1)
+        if unsized.any():  # nothing would say how exact the points are
+            raise BadOption("Observed.boxes", f"person {int(unsized.argmax())}: none", "a box in some frame")
 
     @property
     def people(self) -> int:
