@@ -41,25 +41,36 @@ class State:
     joints: Tensor  # [P, T, 24, 3]
     spun: Tensor  # [P, T, 24, 3, 3] global rotations
 
-    def points(self, person: Tensor, joint: Tensor, offset: Tensor) -> Tensor:
-        """World positions [N, T, 3] of N points fixed to joints; offsets [N, 3] in the joint's frame."""
-        places, turns = self._by_joint
-        row = person * JOINTS + joint
-        return places.index_select(0, row) + _turned(turns.index_select(0, row), offset)
+    def places(self, mix: Tensor) -> Tensor:
+        """World positions (or directions) [N, T, 3] of what is fixed to joints; mix as `mix_of` gives it."""
+        return (mix @ self._frames[: mix.shape[1]].flatten(1)).unflatten(1, (-1, 3))
 
-    def directions(self, person: Tensor, joint: Tensor, local: Tensor) -> Tensor:
-        """World directions [N, T, 3] of N vectors fixed to joints."""
-        return _turned(self._by_joint[1].index_select(0, person * JOINTS + joint), local)
+    def heights(self, mix: Tensor) -> Tensor:
+        """z alone [N, T] of the same, a third of the work."""
+        return mix @ self._frames[: mix.shape[1], :, 2]
 
     @cached_property
-    def _by_joint(self) -> tuple[Tensor, Tensor]:
-        """Joints [P * 24, T, 3] and rotations [P * 24, T, 3, 3]: rows are cheaper to select than two indices."""
-        return self.joints.transpose(1, 2).flatten(0, 1), self.spun.transpose(1, 2).flatten(0, 1)
+    def _frames(self) -> Tensor:
+        """Axes and origin of every joint's frame [P * 24 * 4, T, 3]."""
+        frames = torch.cat((self.spun, self.joints[..., None]), -1)
+        return frames.permute(0, 2, 4, 1, 3).flatten(0, 2)
 
 
-def _turned(turns: Tensor, vectors: Tensor) -> Tensor:
-    """Rotations [N, T, 3, 3] of one vector [N, 3] each; batches of tiny matrix products are slower."""
-    return (turns * vectors[:, None, None]).sum(-1)
+def mix_of(person: Tensor, joint: Tensor, offset: Tensor, share: Tensor, place: float = 1.0) -> Tensor:
+    """What is fixed to joints as a matrix [N, people * 24 * 4] over the axes and origins of their frames.
+
+    Linear blend skinning is linear in the joints' frames: all points of a term are one matrix product, and z alone a
+    smaller one, where to select and to turn point by point costs ten times as much.
+
+    Args:
+        person: [N]. joint: [N, M]. offset: [N, M, 3] in each joint's own frame. share: [N, M] weights.
+        place: 1 for points, 0 for directions.
+    """
+    columns = (int(person.max()) + 1) * JOINTS if len(person) else 0
+    mix = torch.zeros(len(person), columns, 4)
+    parts = torch.cat((offset, torch.full_like(share, place)[..., None]), -1) * share[..., None]
+    at = (torch.arange(len(person))[:, None].expand_as(joint), person[:, None] * JOINTS + joint)
+    return mix.index_put_(at, parts, accumulate=True).flatten(1)
 
 
 class Term(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from synth.errors import BadOption
-from synth.motion.fit import State
+from synth.motion.fit import State, mix_of
 from synth.motion.kinematics import log_map
 
 
@@ -42,15 +43,34 @@ class Points:
 
     def where(self, state: State) -> Tensor:
         """World positions [N, T, 3]."""
-        moving = state.points(self.person.clamp_min(0), self.joint, self.offset)
-        return torch.where((self.person < 0)[:, None, None], self.offset[:, None], moving)
+        return state.places(self._mix) + self._still(self.offset)
+
+    def heights(self, state: State) -> Tensor:
+        """z of the world positions [N, T]."""
+        return state.heights(self._mix) + self._still(self.offset)[..., 2]
 
     def facing(self, state: State) -> Tensor:
         """World directions of the normals [N, T, 3]."""
         if self.normal is None:
             raise BadOption("Points.normal", None, "a normal for every point")
-        moving = state.directions(self.person.clamp_min(0), self.joint, self.normal)
-        return torch.where((self.person < 0)[:, None, None], self.normal[:, None], moving)
+        return state.places(self._turn) + self._still(self.normal)
+
+    @cached_property
+    def _mix(self) -> Tensor:
+        return self._mixed(self.offset, 1.0)
+
+    @cached_property
+    def _turn(self) -> Tensor:
+        assert self.normal is not None
+        return self._mixed(self.normal, 0.0)
+
+    def _mixed(self, vectors: Tensor, place: float) -> Tensor:
+        moves = (self.person >= 0).float()[:, None]
+        return mix_of(self.person.clamp_min(0), self.joint[:, None], vectors[:, None], moves, place)
+
+    def _still(self, vectors: Tensor) -> Tensor:
+        """Of what is fixed to the world [N, 1, 3], 0 elsewhere."""
+        return torch.where((self.person < 0)[:, None], vectors, 0.0)[:, None]
 
 
 @dataclass(frozen=True)
@@ -68,11 +88,15 @@ class Skin:
 
     def where(self, state: State) -> Tensor:
         """World positions [N, T, 3]."""
-        total = torch.zeros(1)
-        for column in range(self.joint.shape[1]):
-            moved = state.points(self.person, self.joint[:, column], self.offset[:, column])
-            total = total + self.share[:, column, None, None] * moved
-        return total
+        return state.places(self._mix)
+
+    def heights(self, state: State) -> Tensor:
+        """z of the world positions [N, T]."""
+        return state.heights(self._mix)
+
+    @cached_property
+    def _mix(self) -> Tensor:
+        return mix_of(self.person, self.joint, self.offset, self.share)
 
 
 @dataclass(frozen=True)
@@ -175,12 +199,16 @@ class Resting:
 
     def gap(self, state: State) -> Tensor:
         """Metres between each patch's lowest point and its surface [K, T]; negative when pressed in."""
-        heights = self.skin.where(state)[..., 2]
-        lowest = torch.stack([heights[self.patch == k].amin(0) for k in range(len(self.height))])
+        heights = self.skin.heights(state)
+        lowest = torch.stack([heights.index_select(0, rows).amin(0) for rows in self._rows])
         return lowest - self.height[:, None]
 
     def residual(self, state: State) -> Tensor:
         return self.gap(state) * self.window.sqrt() / self.sigma
+
+    @cached_property
+    def _rows(self) -> list[Tensor]:
+        return [(self.patch == k).nonzero()[:, 0] for k in range(len(self.height))]
 
 
 @dataclass(frozen=True)
@@ -209,7 +237,7 @@ class Floor:
 
     def depth(self, state: State) -> Tensor:
         """Metres [N, T] below the floor, 0 above it."""
-        height = self.points.where(state)[..., 2]
+        height = self.points.heights(state)
         return torch.relu(-height if self.radius is None else self.radius[:, None] - height)
 
     def residual(self, state: State) -> Tensor:
@@ -251,19 +279,23 @@ class BoxPenetration:
 
     def residual(self, state: State) -> Tensor:
         where = self.spheres.where(state)
-        with torch.no_grad():  # nearly all pairs are far apart: keep those whose bounding spheres meet
+        with torch.no_grad():  # nearly all pairs are far apart: look at those whose bounding spheres meet
             far = (where.unsqueeze(2) - self.center).norm(dim=-1)
-            at = self.center.expand(where.shape[1], *self.half.shape)
-            yaw = self.yaw.expand(where.shape[1], len(self.half))
             close = (far < self.half.norm(dim=-1) + self.radius[:, None, None]) & (self.window[:, None] > 0)
             sphere, frame, box = close.nonzero(as_tuple=True)
-        if len(sphere) == 0:
-            return torch.zeros(1) * state.transl.sum()
-        p = where[sphere, frame] - at[frame, box]
-        c, s = torch.cos(yaw[frame, box]), torch.sin(yaw[frame, box])
+            inside = (self._inside(where, sphere, frame, box) > 0).nonzero()[:, 0]
+            sphere, frame, box = sphere[inside], frame[inside], box[inside]
+        depth = torch.relu(self._inside(where, sphere, frame, box))
+        return depth * self.window[sphere, box] / self.sigma
+
+    def _inside(self, where: Tensor, sphere: Tensor, frame: Tensor, box: Tensor) -> Tensor:
+        """By how much more than may be are these spheres in these boxes, metres."""
+        frames = where.shape[1]
+        p = where[sphere, frame] - self.center.expand(frames, *self.half.shape)[frame, box]
+        yaw = self.yaw.expand(frames, len(self.half))[frame, box]
+        c, s = torch.cos(yaw), torch.sin(yaw)
         local = torch.stack((c * p[..., 0] + s * p[..., 1], c * p[..., 1] - s * p[..., 0], p[..., 2]), -1)
-        depth = self.radius[sphere] - box_distance(local, self.half[box])
-        return torch.relu(depth - self.allow) * self.window[sphere, box] / self.sigma
+        return self.radius[sphere] - box_distance(local, self.half[box]) - self.allow
 
 
 @dataclass(frozen=True)
@@ -295,9 +327,10 @@ class PartnerPenetration:
             between = (middle[self.first] - middle[self.second]).norm(dim=-1)
             close = between < reach[self.first] + reach[self.second] - self.allow[:, None]
             pair, frame = close.nonzero(as_tuple=True)
-        if len(pair) == 0:
-            return torch.zeros(1) * state.transl.sum()
-        i, j = self.first[pair], self.second[pair]
+            i, j = self.first[pair], self.second[pair]
+            apart = _capsule_depth(a[i, frame], b[i, frame], a[j, frame], b[j, frame])
+            inside = (apart < self.radius[i] + self.radius[j] - self.allow[pair]).nonzero()[:, 0]
+            pair, frame, i, j = pair[inside], frame[inside], i[inside], j[inside]
         apart = _capsule_depth(a[i, frame], b[i, frame], a[j, frame], b[j, frame])
         return torch.relu(self.radius[i] + self.radius[j] - apart - self.allow[pair]) / self.sigma
 
@@ -328,13 +361,14 @@ class HandPenetration:
         with torch.no_grad():  # hands are near few capsules in few frames
             off = _to_segment(self.palm.where(state)[self.hand], a[self.capsule], b[self.capsule])
             pair, frame = (off < (self.radius[self.capsule] + self.reach)[:, None]).nonzero(as_tuple=True)
-        if len(pair) == 0:
-            return torch.zeros(1) * state.transl.sum()
-        skin = self.skin.where(state)
-        points = skin.view(len(self.palm.person), -1, *skin.shape[1:]).transpose(1, 2)[self.hand[pair], frame]
-        which = self.capsule[pair]
-        apart = _to_segment(points, a[which, frame][:, None], b[which, frame][:, None])
-        return torch.relu(self.radius[which][:, None] - apart - self.allow) / self.sigma
+        skin = self.skin.where(state).unflatten(0, (len(self.palm.person), -1))
+        with torch.no_grad():  # and few of a hand's points are in them
+            hand, which = self.hand[pair], self.capsule[pair]
+            apart = _to_segment(skin[hand, :, frame], a[which, frame][:, None], b[which, frame][:, None])
+            near, point = (apart < self.radius[which][:, None] - self.allow).nonzero(as_tuple=True)
+            hand, which, frame = hand[near], which[near], frame[near]
+        apart = _to_segment(skin[hand, point, frame], a[which, frame], b[which, frame])
+        return torch.relu(self.radius[which] - apart - self.allow) / self.sigma
 
 
 def _to_segment(points: Tensor, a: Tensor, b: Tensor) -> Tensor:
