@@ -1,8 +1,9 @@
 """How well people are recovered from made scenes whose truth is known: `python -m benchmarks.reconstruct --json`.
 
 Interactions of the library are seen by care-home cameras (a corner, a wide lens with distortion, a fisheye under the
-ceiling); their keypoints and, for `refined`, a regressor's estimates are made from the truth with noise. `fit only` has
-no estimates: poses of other classes of the library are looked up. Bodies and cameras are given. `--quick`: a minute.
+ceiling); their keypoints, furniture and, for `refined`, a regressor's estimates are made from the truth with noise.
+`fit only` has no estimates: poses of other classes of the library are looked up. Bodies and cameras are given.
+`--quick`: a minute.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from synth.reconstruct.keypoints import Observed, coco_points, projected
 from synth.reconstruct.lifting import library_poses, lifted
 from synth.reconstruct.people import Refined, posed, refined
 from synth.reconstruct.projection import Optics
+from synth.room import Furniture, furniture_from_json
 from synth.rotation import Array, axis_angle_to_matrix
 
 FPS = 10.0
@@ -39,6 +41,7 @@ CAMERAS = ("corner", "wide", "fisheye")
 PIXELS, HIDDEN = 3.0, 0.15  # of keypoints: noise, and the share that is not annotated
 SHAKE, LEAN = 0.12, 0.1  # radians a joint: noise from frame to frame, and what is wrong throughout
 DEPTH, JITTER = 0.06, 0.03  # shares of the distance, the same
+PLACE, RISE = 0.04, 0.02  # metres: of furniture on the plan, of its seat's height
 SWAPPED = 0.1  # of the frames of pairs the estimate is the other person's
 
 
@@ -51,6 +54,7 @@ class Made:
     observed: Observed
     camera: Camera
     resting: np.ndarray
+    furniture: tuple[Furniture, ...]
     swapped: np.ndarray
 
 
@@ -93,7 +97,16 @@ def made(name: str, kind: str, body: BodyModel, seed: int, seconds: float = 10.0
     for contact in truth.meta.contacts:
         if contact.part in ("pelvis", "lower_back", "upper_back") and "object" in contact.target:
             resting[contact.person] |= (truth.times >= contact.start - 0.5) & (truth.times <= contact.end + 0.5)
-    return Made(truth, posed(truth, transl, rotmats), observed, camera, resting, swapped)
+    furniture = tuple(_about(furniture_from_json(item, "stage", "stage"), rng) for item in truth.meta.stage)
+    return Made(truth, posed(truth, transl, rotmats), observed, camera, resting, furniture, swapped)
+
+
+def _about(piece: Furniture, rng: np.random.Generator) -> Furniture:
+    """Furniture as a depth map tells it: its place and the height of its seat are not exact."""
+    place, rise = PLACE * rng.normal(size=2), RISE * rng.normal()
+    box = replace(piece.box, center=piece.box.center + np.append(place, 0.0))
+    height = None if piece.seat_height is None else piece.seat_height + rise
+    return replace(piece, box=box, seat_height=height)
 
 
 def errors(found: Interaction, truth: Interaction, body: BodyModel) -> dict[str, float]:
@@ -124,10 +137,10 @@ def run(motions: Sequence[str], cameras: Sequence[str], seed: int) -> dict[str, 
             scene = made(name, kind, body, seed)
             with one_thread():
                 begin = time.process_time()
-                full = refined(scene.estimates, scene.observed, scene.camera, body, scene.resting)
+                full = refined(scene.estimates, scene.observed, scene.camera, body, scene.resting, scene.furniture)
                 middle = time.process_time()
                 start = lifted(scene.observed, scene.camera, body, scene.truth.betas, exemplars)
-                alone = refined(start, scene.observed, scene.camera, body, scene.resting)
+                alone = refined(start, scene.observed, scene.camera, body, scene.resting, scene.furniture)
                 end = time.process_time()
             masks += _masked(full, scene)
             rows.append(

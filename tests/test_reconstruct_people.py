@@ -18,6 +18,7 @@ from synth.corpus.readers.teton import TetonFolder
 from synth.errors import BadOption
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
+from synth.reconstruct.grounding import carried_by, stood
 from synth.reconstruct.inputs import camera_of, carried, observed_of
 from synth.reconstruct.keypoints import Observed, coco_points, deviation, projected
 from synth.reconstruct.lifting import library_poses, lifted
@@ -96,6 +97,40 @@ def test_annotations_that_are_wrong_pull_nobody_away(scene: Made) -> None:
     clean = refined(scene.estimates, scene.observed, scene.camera, BODY, scene.resting)
     found = refined(scene.estimates, spoilt, scene.camera, BODY, scene.resting)
     assert errors(found.motion, scene.truth, BODY)["mpjpe"] < errors(clean.motion, scene.truth, BODY)["mpjpe"] + 20
+
+
+def test_who_lies_in_bed_is_on_the_mattress_and_at_its_distance() -> None:
+    """Feet in bed say nothing of the floor: without the bed, nothing tells how far away somebody is."""
+    abed = made("talk_at_bedside_01", "corner", BODY, seed=1, seconds=3.0)
+    patient = abed.truth.meta.roles.index("patient")
+    (bed,) = [piece for piece in abed.furniture if piece.cls == "bed"]
+    proxies = [proxies_of(BODY, betas) for betas in abed.truth.betas]
+    (carrier,) = carried_by(abed.truth, proxies, abed.resting, abed.furniture)
+    assert (carrier.person, carrier.piece.id, carrier.on.all()) == (patient, bed.id, True)
+    nearer = replace(abed.estimates, transl=0.75 * abed.estimates.transl + 0.25 * abed.camera.position)
+    nearer = replace(nearer, transl=nearer.transl.astype(np.float32))
+    alone = refined(nearer, abed.observed, abed.camera, BODY, abed.resting)
+    found = refined(nearer, abed.observed, abed.camera, BODY, abed.resting, abed.furniture)
+    one = slice(patient, patient + 1)
+    far, near = (
+        float(np.linalg.norm((motion.transl - abed.truth.transl)[one], axis=-1).mean())
+        for motion in (alone.motion, found.motion)
+    )
+    assert far > 0.15
+    assert near < 0.5 * far
+    pelvis = state_of(found.motion, proxies).joints[patient, :, 0, 2]
+    assert bed.seat_height is not None
+    assert ((pelvis - bed.seat_height > 0.05) & (pelvis - bed.seat_height < 0.2)).all()
+
+
+def test_who_fell_lies_on_the_floor_though_no_sole_does() -> None:
+    """The trunk carries who lies: their distance follows from it as from feet."""
+    fallen = made("help_up_from_floor_01", "corner", BODY, seed=1, seconds=2.0)
+    proxies = [proxies_of(BODY, betas) for betas in fallen.truth.betas]
+    patient = fallen.truth.meta.roles.index("patient")
+    away = replace(fallen.truth, transl=(0.9 * fallen.truth.transl + 0.1 * fallen.camera.position).astype(np.float32))
+    back = stood(away, proxies, fallen.camera, np.zeros_like(fallen.resting))
+    assert np.linalg.norm((back.transl - fallen.truth.transl)[patient], axis=-1).mean() < 0.06
 
 
 def test_without_estimates_poses_are_looked_up(scene: Made) -> None:

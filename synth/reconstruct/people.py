@@ -8,25 +8,28 @@ feet that stay where they stand, and are not in each other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
 from synth.body.model import BodyModel
 from synth.camera import Camera
 from synth.errors import BadOption
-from synth.interaction import Interaction
+from synth.interaction import Contact, Interaction
 from synth.motion import evidence
 from synth.motion.fit import Prior, Problem, Report, State, Term, fit
 from synth.motion.proxies import Proxies, points_of, proxies_of
 from synth.motion.quality import state_of
 from synth.motion.terms import JointLimits, KeyPose, Resting, Smoothness
+from synth.reconstruct.grounding import Carrier, carried_by, stood
 from synth.reconstruct.keypoints import Observed, Reprojection, coco_points, projected, reprojection_error
 from synth.reconstruct.occlusion import Occluded, occluded
 from synth.reconstruct.projection import Optics
+from synth.room import Furniture
 from synth.rotation import Array, matrix_from_6d, matrix_to_axis_angle
 
 
@@ -50,9 +53,7 @@ BELIEF = 0.25  # radians by which a regressor's joint angles are off
 SOLES = tuple(f"{side}_{spot}" for side in evidence.SIDES for spot in ("heel", "ball", "toes"))
 AFOOT = 0.02  # metres, one standard deviation of the height of the lowest sole
 SHAKING = 0.15  # seconds, the width of the filter that takes it away
-GROUNDED = 1.0  # seconds over which the height of feet above the floor is a fault of depth
-FARTHEST = 1.5  # metres that somebody is moved along the line of sight to stand on the floor
-STEEP = 0.1  # sine of the angle of a line of sight to the floor, below which the floor tells nothing about depth
+PRESSED = 0.02  # metres, one standard deviation of how well the furniture's boxes are known
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ class Refined:
 
 
 def refined(
-    estimates: Interaction, observed: Observed, camera: Camera, body: BodyModel, resting: np.ndarray | None = None
-) -> Refined:
+    estimates: Interaction, observed: Observed, camera: Camera, body: BodyModel, resting: np.ndarray | None = None,
+    furniture: Sequence[Furniture] = (),
+) -> Refined:  # fmt: skip
     """Estimates of single frames to one motion.
 
     Args:
@@ -84,6 +86,7 @@ def refined(
         camera: with its pose in that world.
         body: what the estimates are of.
         resting: bool [P, T], who is carried by furniture, so that their feet say nothing of the floor.
+        furniture: of the room. Who rests does so on the nearest piece that has a seat; nobody enters any.
 
     Raises:
         BadOption: numbers of people or frames differ.
@@ -98,12 +101,15 @@ def refined(
     pixels = projected(state, points, optics, estimates.people)
     hidden = occluded(pixels, observed)
     believed = estimates.present & ~hidden.masked
-    motion = stood(calmed(filled(estimates, believed)), proxies, camera, resting)
+    motion = calmed(filled(estimates, believed))
+    carriers = carried_by(motion, proxies, resting, furniture)
+    motion = stood(motion, proxies, camera, resting, carriers)
+    carriers = carried_by(motion, proxies, resting, furniture)  # nearer to the truth, now that depths are
     first = state_of(motion, proxies)
     for number, one in enumerate(PASSES):
         terms = [Reprojection.of(observed, points, optics, one.outlier), *_terms(motion, proxies, first, believed)]
         if number:
-            terms += _bodies(motion, proxies, resting)
+            terms += [*_bodies(motion, proxies, resting), *_carried(motion, proxies, carriers, furniture)]
         motion, report = _solved(motion, proxies, terms, one)
     after = projected(state_of(motion, proxies), points, optics, motion.people)
     return Refined(
@@ -143,26 +149,23 @@ def calmed(motion: Interaction) -> Interaction:
     return posed(motion, transl, matrix_from_6d(six))
 
 
-def stood(motion: Interaction, proxies: list[Proxies], camera: Camera, resting: np.ndarray) -> Interaction:
-    """Everybody moved along the line of sight until the lower foot is on the floor: a regressor's depth is its weakest.
+def _carried(
+    motion: Interaction, proxies: list[Proxies], carriers: Sequence[Carrier], furniture: Sequence[Furniture]
+) -> list[Term]:
+    """Who rests does so at the height of what carries them, sitting or lying as they do; nobody enters furniture."""
+    pieces = {piece.id: piece for piece in furniture}
+    contacts = [Contact(one.person, "pelvis", {"object": one.piece.id}, *_span(one.on, motion.fps)) for one in carriers]
+    rotmats = torch.from_numpy(motion.rotations().astype(np.float32))
+    return [
+        *evidence.seats(proxies, evidence.sitting(contacts, pieces, motion.times, rotmats)),
+        *evidence.rests(proxies, evidence.lying(contacts, pieces, motion.times, rotmats)),
+        *evidence.furniture(proxies, list(furniture), {(one.person, one.piece.id) for one in carriers}, sigma=PRESSED),
+    ]
 
-    Args:
-        resting: bool [P, T], frames whose feet say nothing.
-    """
-    state, transl = state_of(motion, proxies), motion.transl.astype(float)
-    width = 2 * round(0.5 * GROUNDED * motion.fps) + 1
-    for person in range(motion.people):
-        low = evidence.sole_points(proxies, person).where(state)[..., 2].amin(0).numpy().astype(float)
-        line = state.joints[person, :, 0].numpy().astype(float) - camera.position
-        line /= np.linalg.norm(line, axis=-1, keepdims=True)
-        usable = motion.present[person] & ~resting[person] & (line[:, 2] < -STEEP)
-        if usable.sum() < 3:
-            continue
-        keys = np.flatnonzero(usable)
-        along = np.clip(-low[keys] / line[keys, 2], -FARTHEST, FARTHEST)
-        even = median_filter(along, size=min(width, len(along)), mode="nearest")
-        transl[person] += np.interp(np.arange(motion.frames), keys, even)[:, None] * line
-    return replace(motion, transl=transl.astype(np.float32))
+
+def _span(on: np.ndarray, fps: float) -> tuple[float, float]:
+    frames = np.flatnonzero(on)
+    return float(frames[0]) / fps, float(frames[-1]) / fps
 
 
 def _terms(motion: Interaction, proxies: list[Proxies], first: State, believed: np.ndarray) -> list[Term]:
