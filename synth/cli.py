@@ -22,6 +22,11 @@ GROUPS = {
         "train_classifier",
         "Train the classifier of noisy motion that can guide the generator.",
     ),
+    "reconstruct": (
+        "synth.reconstruct.cli",
+        "reconstruct_video",
+        "A metric room and its people from a fixed camera's video.",
+    ),
     "rooms": ("synth.rooms.cli", "rooms", "The rooms that clips can play in: list, show, export."),
 }
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from synth.camera import Camera, fisheye_matrix, look_at, pinhole_matrix
+from benchmarks.recordings import camera_in, seen
+from synth.camera import Camera, look_at, pinhole_matrix
 from synth.errors import BadFile, BadOption
 from synth.reconstruct.furnish import furnish, seat_height
 from synth.reconstruct.grid import joined, settled, thinned, world_points
@@ -29,40 +30,6 @@ W, H = 160, 120
 NOISE = 0.02
 SEEN_WHOLE = 150  # pixels from which on a piece counts: less is a sliver behind something
 PALETTE = np.random.default_rng(0).integers(40, 230, (len(CLASSES), 3)).astype(np.uint8)
-
-
-def camera_in(room: Room, place: str, model: str, width: int = W, height: int = H) -> Camera:
-    """At a built-in camera's place, 2.4 m high, looking down 28 degrees."""
-    old = room.camera(place)
-    eye, ahead = old.position.copy(), old.world_from_camera[:3, 2]
-    eye[2] = 2.4
-    ahead = np.array([*(ahead[:2] / np.linalg.norm(ahead[:2])), -np.tan(np.deg2rad(28))])
-    if model == "fisheye":
-        return Camera(model, width, height, fisheye_matrix(width, height, 150), np.zeros(4), look_at(eye, eye + ahead))
-    k = pinhole_matrix(width, height, 85)
-    return Camera(model, width, height, k, world_from_camera=look_at(eye, eye + ahead))
-
-
-def seen(room: Room, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Depth [H, W], labels [H, W] and which piece [H, W] (-1: none), exactly, from the solids of a rectangular room."""
-    eye, rays = camera.unproject(np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), -1))
-    with np.errstate(divide="ignore"):
-        ends = np.maximum(
-            (np.array([*room.floor.min(0), 0]) - eye) / rays, (np.array([*room.floor.max(0), room.height]) - eye) / rays
-        )
-        far, axis = ends.min(-1), ends.argmin(-1)
-        flat = np.where(rays[..., 2] < 0, LABEL["floor"], LABEL["ceiling"])
-        kind, owner = np.where(axis < 2, LABEL["wall"], flat), np.full(far.shape, -1)
-        for index, item in enumerate(room.furniture):
-            for box in item.world_solids():
-                start, along = box.to_local(eye), rays @ yaw_matrix(box.yaw)
-                sides = (-box.size / 2 - start) / along, (box.size / 2 - start) / along
-                enter, leave = np.minimum(*sides).max(-1), np.maximum(*sides).min(-1)
-                hit = (enter < leave) & (enter > 0.05) & (enter < far)
-                far, owner = np.where(hit, enter, far), np.where(hit, index, owner)
-                kind = np.where(hit, LABEL[item.cls], kind)
-    depth = far if camera.model == "fisheye" else far * (rays @ camera.world_from_camera[:3, 2])
-    return depth, kind.astype(np.uint8), owner
 
 
 def noisy(depth: np.ndarray, seed: int, noise: float = NOISE) -> tuple[np.ndarray, np.ndarray]:

@@ -13,19 +13,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.linear_model import HuberRegressor, LinearRegression, RANSACRegressor
 
 from synth.camera import Camera
-from synth.errors import BadFile, BadOption, CareSynthError, Missing
+from synth.errors import BadOption, CareSynthError
+from synth.reconstruct.models import Kind, loaded, rgb_frames
 from synth.rotation import Array
 
 METRIC_MODEL = "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"
 RELATIVE_MODEL = "depth-anything/Depth-Anything-V2-Small-hf"
+DEPTH = Kind("Depth Anything", ("DEPTH_ESTIMATION",), (METRIC_MODEL, RELATIVE_MODEL), ("depth_anything",))
 FAR = 20.0  # metres: where the indoor metric network ends
 TOLERANCE = 0.1  # relative depth error of an inlier
 SAMPLE = 20_000  # pixels that take part in the fit
@@ -273,12 +274,11 @@ def estimate_depth(
         BadOption: no images, or not as above. Missing: the weights or transformers. BadFile: the folder holds
             something else or lacks tensors. BadDepth: the network's output is not finite.
     """
-    frames = _images(images)
-    processor, network = _loaded(model)
+    frames = rgb_frames(images)
+    processor, network = loaded(model, DEPTH, device)
     import torch
 
     given = {} if size is None else {"size": {"height": size[0], "width": size[1]}}
-    network = network.to(device).eval()
     maps = []
     with torch.inference_mode():
         for frame in frames:  # one at a time: memory does not grow with K
@@ -289,52 +289,6 @@ def estimate_depth(
     if not np.isfinite(values).all():
         raise BadDepth(f"{model}: the network's depth is not finite; its weights or the device's precision are broken")
     return DepthMaps(values, "metric" if network.config.depth_estimation_type == "metric" else "relative")
-
-
-def _loaded(model: str | os.PathLike[str]) -> tuple[Any, Any]:
-    """Depth Anything's image processor and network from local files."""
-    try:
-        from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
-    except ImportError as error:
-        raise Missing(f"transformers ({error})", "install caresynth with its dependencies") from None
-    source, folder = os.fspath(model), Path(model).expanduser()
-    if folder.is_dir():
-        source = str(folder)
-    try:
-        config = AutoConfig.from_pretrained(source, local_files_only=True)
-        if config.model_type != "depth_anything":
-            raise BadFile(source, "config.json: model_type", config.model_type, "depth_anything")
-        # The Pillow backend works with and without torchvision, and gives the same numbers either way.
-        processor = AutoImageProcessor.from_pretrained(source, local_files_only=True, backend="pil")
-        network, info = AutoModelForDepthEstimation.from_pretrained(
-            source, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    except CareSynthError:
-        raise
-    except Exception as error:  # transformers has many ways to refuse a folder
-        if folder.is_dir():
-            raise BadFile(
-                folder, "file", error, f"Depth Anything's weights and settings, like {METRIC_MODEL}"
-            ) from None
-        raise Missing(
-            f"the depth network {source}",
-            f"download {METRIC_MODEL} (metric) or {RELATIVE_MODEL} (relative), for example with "
-            "`hf download`, and give its name or its folder",
-        ) from None
-    # transformers fills what is missing with random numbers and goes on.
-    if info["missing_keys"]:
-        raise BadFile(source, "model.safetensors", f"no {min(info['missing_keys'])}", "all tensors of config.json")
-    return processor, network
-
-
-def _images(images: Sequence[ArrayLike]) -> list[np.ndarray]:
-    frames = [np.asarray(image) for image in images]
-    if not frames:
-        raise BadOption("images", "none", "at least one")
-    for frame in frames:
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.shape != frames[0].shape:
-            raise BadOption("images", f"{frame.dtype} {frame.shape}", "uint8 [H, W, 3] of one size")
-    return frames
 
 
 def _maps(name: str, maps: ArrayLike) -> Array:

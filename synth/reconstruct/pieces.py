@@ -18,7 +18,7 @@ from synth.taxonomy import FURNITURE_CLASSES
 
 LEAST = 20  # pixels of a piece
 SHARE = 2e-4  # of the picture, too
-NEAR = 0.35  # metres between parts of one piece
+NEAR, HALF = 0.35, 0.5  # between parts of one piece: metres, or this share of its usual length if that is more
 ROOM = 1.15  # how much larger than the largest of its class a piece may be
 WIDE = 1.4  # how much wider than the widest two side by side are
 CELL = 0.04  # metres
@@ -131,13 +131,13 @@ def _cut(part: np.ndarray, flat: Array, cls: str, cell: float) -> list[np.ndarra
 
 def _merged(parts: list[np.ndarray], flat: Array, cls: str, cell: float) -> list[np.ndarray]:
     """Each smaller part with the first larger one that is near and together with which it is one piece in size."""
-    limit = ROOM * np.sort(USUAL[cls].high)
+    limit, near = ROOM * np.sort(USUAL[cls].high), max(NEAR, HALF * max(USUAL[cls].size[:2]))
     whole: list[np.ndarray] = []
     for part in parts:
         for index, other in enumerate(whole):
             gap = cKDTree(flat[other]).query(flat[part])[0].min()
             both = np.concatenate([other, part])
-            if gap < NEAR and (_sides(cells(flat[both], cell))[0] <= limit).all():
+            if gap < near and (_sides(cells(flat[both], cell))[0] <= limit).all():
                 whole[index] = both
                 break
         else:

@@ -1,0 +1,181 @@
+"""Who is where in a recording: from annotations of a care home, from COCO keypoints, or from detectors."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synth.camera import Camera
+from synth.corpus.readers.teton import DATASET, RECORDING, Tracks2D, read_dataset, read_recording
+from synth.errors import BadFile, BadOption
+from synth.files import read_json
+from synth.reconstruct.inputs import camera_of, carried, observed_of
+from synth.reconstruct.keypoints import Observed
+from synth.reconstruct.regions import Regions, regions_of
+from synth.rotation import Array
+
+AWAY = 2.0  # seconds without annotation after which somebody has left
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """P people over T frames, as annotated or detected.
+
+    Attributes:
+        observed: keypoints and boxes.
+        present: bool [P, T], who is there; gaps of up to `AWAY` are bridged.
+        roles: "staff", "patient" or "person" each. names: what they are called.
+        resting: bool [P, T], who sits or lies on furniture; None where nobody said so.
+        regions: masks of key frames.
+        camera: the optics, where they are known.
+        captions: sentences about it. licence: of the recording.
+    """
+
+    observed: Observed
+    present: np.ndarray
+    roles: tuple[str, ...]
+    names: tuple[str, ...]
+    resting: np.ndarray | None = None
+    regions: Regions | None = None
+    camera: Camera | None = None
+    captions: tuple[str, ...] = ()
+    licence: str = "not stated"
+
+
+def read_annotations(path: str | PathLike[str], width: int, height: int, frames: int, fps: float) -> Annotated:
+    """Annotations of a recording: `sequence.json` (docs/teton-format.md), or COCO keypoints.
+
+    Args:
+        path: the file, or the recording's folder. width, height, frames, fps: of the video.
+
+    Raises:
+        BadFile: the file is broken, or is not of this video.
+    """
+    where = Path(path) / RECORDING if Path(path).is_dir() else Path(path)
+    if where.name == RECORDING:
+        return _of_recording(where, width, height, frames)
+    value = read_json(where)
+    if not isinstance(value, Mapping) or "annotations" not in value or "images" not in value:
+        raise BadFile(where, "file", list(value) if isinstance(value, Mapping) else value, f"COCO's images and "
+                      f"annotations, or a recording's {RECORDING}")  # fmt: skip
+    return _of_coco(value, where, width, height, frames, fps)
+
+
+def seen_people(observed: Observed) -> Annotated:
+    """What detectors found: people whose roles nobody knows."""
+    names = tuple(f"person {index}" for index in range(observed.people))
+    return Annotated(observed, bridged(observed), ("person",) * observed.people, names)
+
+
+def bridged(observed: Observed) -> np.ndarray:
+    """Bool [P, T]: frames with a box, and those between two that are at most `AWAY` apart."""
+    there = np.isfinite(observed.boxes).all(-1)
+    for row in there:
+        frames = np.flatnonzero(row)
+        for begin, end in itertools.pairwise(frames):
+            if (end - begin) / observed.fps <= AWAY:
+                row[begin:end] = True
+    return there
+
+
+def _of_recording(where: Path, width: int, height: int, frames: int) -> Annotated:
+    tracks = read_recording(where.parent, where.parent.name)
+    for field, found, wanted in (
+        ("width, height", (tracks.width, tracks.height), (width, height)), ("frames", tracks.frames, frames),
+    ):  # fmt: skip
+        if found != wanted:
+            raise BadFile(where, field, found, f"{wanted}, as the video has")
+    if not tracks.people:
+        raise BadFile(where, "people", "nobody", "people with boxes and keypoints")
+    observed = observed_of(tracks)
+    camera = camera_of(tracks)[0] if tracks.camera is not None else None
+    return Annotated(
+        observed, bridged(observed), tuple(track.role for track in tracks.people), _names(tracks), carried(tracks),
+        regions_of(tracks), camera, tracks.captions, read_dataset(where.resolve().parents[3] / DATASET).name,
+    )  # fmt: skip
+
+
+def _names(tracks: Tracks2D) -> tuple[str, ...]:
+    return tuple(f"{track.role} {track.id}" for track in tracks.people)
+
+
+def _of_coco(
+    value: Mapping[str, Any], where: Path, width: int, height: int, frames: int, fps: float
+) -> Annotated:  # fmt: skip
+    """COCO's keypoints: images in the order of their file names are the frames; `track_id` says who is who."""
+    images, listed = value["images"], value["annotations"]
+    if not isinstance(images, list) or len(images) != frames:
+        count = len(images) if isinstance(images, list) else images
+        raise BadFile(where, "images", count, f"{frames}, one for each frame of the video")
+    for at, image in enumerate(images):
+        if not isinstance(image, Mapping) or (image.get("width"), image.get("height")) != (width, height):
+            size = (image.get("width"), image.get("height")) if isinstance(image, Mapping) else image
+            raise BadFile(where, f"images[{at}]", size, f"width {width} and height {height}, as the video")
+    order = {image.get("id"): at for at, image in enumerate(sorted(images, key=lambda one: str(one.get("file_name"))))}
+    found: list[tuple[int, Any, Array, Array]] = []
+    for at, item in enumerate(listed if isinstance(listed, list) else []):
+        found.append(_coco_person(item, order, where, f"annotations[{at}]"))
+    if not found:
+        raise BadFile(where, "annotations", "none", "people with bbox and keypoints")
+    tracks = [track for _, track, _, _ in found]
+    if any(track is None for track in tracks):
+        raise BadFile(where, f"annotations[{tracks.index(None)}].track_id", "nothing",
+                      "a number that is the same for the same person in all frames")  # fmt: skip
+    people = {track: row for row, track in enumerate(sorted(set(tracks), key=str))}
+    points, boxes = np.zeros((len(people), frames, 17, 3)), np.full((len(people), frames, 4), np.nan)
+    for frame, track, box, keypoints in found:
+        boxes[people[track], frame], points[people[track], frame] = box, keypoints
+    _check_boxes(boxes, where, width, height)
+    seen = np.select([points[..., 2] >= 2, points[..., 2] >= 1], [1.0, 0.4], 0.0)
+    observed = Observed(fps, points[..., :2], seen, boxes)
+    names = tuple(f"person {track}" for track in people)
+    return Annotated(observed, bridged(observed), ("person",) * len(people), names)
+
+
+def _coco_person(item: Any, order: Mapping[Any, int], where: Path, at: str) -> tuple[int, Any, Array, Array]:
+    """Frame, track, box [4] and keypoints [17, 3] of an annotation."""
+    if not isinstance(item, Mapping):
+        raise BadFile(where, at, item, "an object")
+    if item.get("image_id") not in order:
+        raise BadFile(where, f"{at}.image_id", item.get("image_id"), "the id of one of the images")
+    box = _numbers(item.get("bbox"), 4, where, f"{at}.bbox")
+    keypoints = _numbers(item.get("keypoints"), 51, where, f"{at}.keypoints").reshape(17, 3)
+    if not np.isin(keypoints[:, 2], (0, 1, 2)).all():
+        raise BadFile(where, f"{at}.keypoints", sorted(set(keypoints[:, 2])), "visibilities of 0, 1 or 2")
+    return order[item["image_id"]], item.get("track_id"), box, keypoints
+
+
+def _numbers(value: Any, count: int, where: Path, at: str) -> Array:
+    try:
+        found = np.asarray(value, float)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    if found.shape != (count,) or not np.isfinite(found).all():
+        raise BadFile(where, at, value, f"{count} finite numbers")
+    return found
+
+
+def _check_boxes(boxes: Array, where: Path, width: int, height: int) -> None:
+    """Boxes are of this picture. NaN: nobody is there."""
+    low, size = boxes[..., :2], boxes[..., 2:]
+    with np.errstate(invalid="ignore"):
+        inside = np.minimum(low + size, [width, height]) - np.maximum(low, 0)
+        bad = np.isfinite(boxes).all(-1) & ((size <= 0) | (inside <= 0)).any(-1)
+    if bad.any():
+        person, frame = np.argwhere(bad)[0]
+        raise BadFile(where, f"box of person {person}, frame {frame}", boxes[person, frame].tolist(),
+                      f"x, y, width, height that overlap a picture of {width} x {height}")  # fmt: skip
+
+
+def of_frames(annotated: Annotated, numbers: Sequence[int]) -> list[np.ndarray]:
+    """Boxes [N, 4] of everybody in each of these frames: for what has to be left out of the scene."""
+    if max(numbers, default=0) >= annotated.observed.frames:
+        raise BadOption("frames", max(numbers), f"numbers below {annotated.observed.frames}")
+    boxes = annotated.observed.boxes[:, list(numbers)]
+    return [boxes[np.isfinite(boxes[:, at]).all(-1), at] for at in range(len(numbers))]
