@@ -23,7 +23,7 @@ from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
 from synth.reconstruct.keypoints import coco_points, projected
 from synth.reconstruct.projection import Optics
-from synth.reconstruct.raster import rasterised, silhouettes
+from synth.reconstruct.raster import rasterised
 from synth.reconstruct.regions import CLASSES, LABEL
 from synth.room import Room
 from synth.rooms import load_room
@@ -32,6 +32,7 @@ from synth.taxonomy import POSTURES
 
 FPS = 10.0
 KEYS = 6  # frames with masks
+SUNK = 0.08  # metres that flesh sinks into bedding
 PALETTE = np.random.default_rng(3).integers(90, 215, (len(CLASSES), 3))
 CLOTHES = {"staff": (70, 110, 190), "patient": (205, 150, 120), "person": (120, 160, 110)}
 LIGHT = np.array([0.3, -0.4, 0.87])
@@ -143,7 +144,7 @@ def _picture(
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """A frame uint8 [H, W, 3], and who is seen where [H, W], -1 nobody: furniture hides people as well."""
     drawn = rasterised(meshes, body.faces, camera)
-    person = np.where(drawn.depth < depth + 0.08, drawn.person, -1)  # flesh sinks into bedding
+    person = np.where(drawn.depth < depth + SUNK, drawn.person, -1)
     back = PALETTE[labels] * np.clip(1.25 - 0.07 * depth, 0.4, 1.1)[..., None]
     light = 0.45 + 0.55 * np.clip(drawn.normal @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     colour = np.array([CLOTHES[role] for role in roles], float)[np.maximum(person, 0)] * light[..., None]
@@ -188,6 +189,11 @@ def _box(points: Array, camera: Camera) -> list[float] | None:
     return [round(float(v), 1) for v in (*low, *(high - low))]
 
 
-def masks(motion: Interaction, body: BodyModel, camera: Camera) -> np.ndarray:
-    """Bool [T, P, H, W]: who is where, furniture left out."""
-    return np.stack([silhouettes(meshes, body.faces, camera) for meshes in _posed(motion, body)])
+def masks(motion: Interaction, body: BodyModel, camera: Camera, scene: Array | None = None) -> np.ndarray:
+    """Bool [T, P, H, W]: who is seen where; in front of the scene's depth [H, W] if that is given."""
+    found = []
+    for meshes in _posed(motion, body):
+        drawn = rasterised(meshes, body.faces, camera)
+        person = drawn.person if scene is None else np.where(drawn.depth < scene + SUNK, drawn.person, -1)
+        found.append([person == index for index in range(motion.people)])
+    return np.array(found)

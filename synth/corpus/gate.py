@@ -91,7 +91,7 @@ def faults_of(motion: Interaction, actions: Actions, room: Room, body: BodyModel
         actions: measured on it.
         whole: whether the clip is long enough to hold the whole action; a part of it need not show every stage.
     """
-    found = [*content_faults(motion, actions, whole), *_distances(motion), *_bodies(motion, room, body)]
+    found = [*content_faults(motion, actions, whole), *distance_faults(motion), *_bodies(motion, room, body)]
     if whole and (motion.meta.interaction_class or "").startswith("help_up"):
         found += _lift(motion, body)
     return sorted(found, key=lambda fault: not fault.grave)
@@ -121,7 +121,8 @@ def _in_order(labels: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return at == len(wanted)
 
 
-def _distances(motion: Interaction) -> list[Fault]:
+def distance_faults(motion: Interaction) -> list[Fault]:
+    """Where bodies, hands and furniture are not as they should be to each other (`synth.motion.adapt` measured it)."""
     measured = motion.meta.quality.get("adapt", {})
     floor = max((value for key, value in measured.items() if key.startswith("floor_depth")), default=0.0)
     rows = (

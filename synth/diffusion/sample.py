@@ -50,7 +50,7 @@ class Sampling:
     scales: Scales = field(default_factory=Scales)
     physics: Physics | None = field(default_factory=Physics)
     classifier: float = 1.0
-    strength: float = 0.7
+    strength: float = 0.6
 
     def __post_init__(self) -> None:
         if not 0 < self.strength <= 1:

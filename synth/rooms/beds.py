@@ -24,8 +24,8 @@ from synth.rooms.shapes import (
     wrinkles,
 )
 
-MATTRESS_TOP = 0.50
-PLATFORM = 0.36  # z of the mattress platform
+MATTRESS_TOP = 0.46  # lowered, as for getting up
+PLATFORM = MATTRESS_TOP - 0.14  # z of the mattress platform
 PLATFORM = 0.36  # z of the mattress platform
 WIDTH, LENGTH = 1.00, 2.16
 HINGE = -0.18  # y of the hinge about which the head section rises
@@ -49,7 +49,7 @@ def _solids(head_angle: float, raised_rails: tuple[str, ...]) -> list[Block]:
         side, half = rail.split("-")
         x = 0.475 if side == "right" else -0.475
         y0, y1 = (-0.82, -0.10) if half == "head" else (0.10, 0.80)
-        found.append(span(x - 0.02, x + 0.02, y0, y1, 0.45, 0.88))
+        found.append(span(x - 0.02, x + 0.02, y0, y1, MATTRESS_TOP - 0.05, MATTRESS_TOP + 0.38))
     return found
 
 
@@ -75,7 +75,8 @@ def _bedding(head_angle: float, cover: Material) -> list[Part]:
     """Mattress in a fitted sheet, pillow, and a blanket tucked in over the lower half with its edge turned down."""
     slab = box((0.90, 2.00, 0.14), (0, 0, PLATFORM + 0.07), 0.04, 3, 14)
     cushion = pillow((0.66, 0.44, 0.17), (0, -0.735, MATTRESS_TOP + 0.055))
-    section = rounded_path([(-0.458, 0, 0.375), (-0.458, 0, 0.507), (0.458, 0, 0.507), (0.458, 0, 0.375)], 0.055, 6)
+    low, high = PLATFORM + 0.015, MATTRESS_TOP + 0.007
+    section = rounded_path([(-0.458, 0, low), (-0.458, 0, high), (0.458, 0, high), (0.458, 0, low)], 0.055, 6)
     line = np.concatenate(
         [
             np.linspace(a, b, 4, endpoint=False) if np.linalg.norm(b - a) > 0.1 else a[None]
@@ -91,9 +92,8 @@ def _bedding(head_angle: float, cover: Material) -> list[Part]:
     )
     blanket = draped(line, 1.04, 0.009, 44, seed=1.3).moved(0, 0.475)
     turned_down = draped(line * np.array([1.012, 1.0]) + np.array([0, 0.012]), 0.24, 0.004, 16, seed=4.0).moved(0, 0.03)
-    folded = join(
-        [box((0.62, 0.34, 0.05), (0, 0.80, 0.575), 0.022, 3, 4), box((0.6, 0.33, 0.045), (0, 0.80, 0.615), 0.02, 3, 4)]
-    )
+    lower = box((0.62, 0.34, 0.05), (0, 0.80, MATTRESS_TOP + 0.075), 0.022, 3, 4)
+    folded = join([lower, box((0.6, 0.33, 0.045), (0, 0.80, MATTRESS_TOP + 0.115), 0.02, 3, 4)])
     rumpled = folded.warped(
         lambda v: v + np.stack([0 * v[:, 0], 0 * v[:, 1], 0.004 * wrinkles(v[:, 0], v[:, 1], 3)], -1)
     )
@@ -127,15 +127,15 @@ def _board(height: float, panel: Material, frame: Material, y: float) -> list[Pa
 
 def _rail(x: float, y0: float, y1: float, raised: bool, metal: Material) -> Shape:
     """A half-length safety rail: rounded tube, two bars, two posts."""
-    low = 0.53 if raised else 0.14
-    high = low + (0.35 if raised else 0.31)
+    low = MATTRESS_TOP + 0.03 if raised else 0.13
+    high = low + (0.35 if raised else 0.29)
     loop = rounded_path([(x, y0, low), (x, y1, low), (x, y1, high), (x, y0, high)], 0.09, 5, True)
     bars = [
         tube([(x, y0 + 0.01, low + (high - low) * f), (x, y1 - 0.01, low + (high - low) * f)], 0.010, 8)
         for f in (0.35, 0.68)
     ]
     inner = x - 0.02 * np.sign(x)
-    posts = [box((0.016, 0.04, 0.30), (inner, y, 0.46 if raised else 0.30), 0.005) for y in (y0 + 0.18, y1 - 0.18)]
+    posts = [box((0.016, 0.04, 0.30), (inner, y, MATTRESS_TOP - 0.04 if raised else 0.27), 0.005) for y in (y0 + 0.18, y1 - 0.18)]
     return join([tube(loop, 0.016, 10, True), *bars, *posts])
 
 
@@ -143,9 +143,9 @@ def _undercarriage(frame: Material) -> list[Part]:
     """Chassis on four braked castors, lifting arms, mattress platform."""
     steel = [box((0.05, 1.76, 0.05), (x, 0, 0.185), 0.008) for x in (-0.34, 0.34)]
     steel += [box((0.72, 0.05, 0.05), (0, y, 0.185), 0.008) for y in (-0.82, 0.0, 0.82)]
-    steel += [tube([(x, -0.62, 0.20), (x, -0.36, 0.33)], 0.02) for x in (-0.28, 0.28)]
-    steel += [tube([(x, 0.36, 0.20), (x, 0.62, 0.33)], 0.02) for x in (-0.28, 0.28)]
-    steel += [box((0.88, 1.98, 0.03), (0, 0, 0.338), 0.006), box((0.5, 0.28, 0.09), (0, 0.1, 0.25), 0.02)]
+    steel += [tube([(x, -0.62, 0.20), (x, -0.36, PLATFORM - 0.03)], 0.02) for x in (-0.28, 0.28)]
+    steel += [tube([(x, 0.36, 0.20), (x, 0.62, PLATFORM - 0.03)], 0.02) for x in (-0.28, 0.28)]
+    steel += [box((0.88, 1.98, 0.03), (0, 0, PLATFORM - 0.022), 0.006), box((0.5, 0.28, 0.09), (0, 0.1, 0.24), 0.02)]
     steel += [box((0.10, 0.05, 0.30), (x, y, 0.30), 0.01) for x in (-0.30, 0.30) for y in (-1.0, 1.0)]
     wheels, forks = [], []
     for x in (-0.36, 0.36):
@@ -172,6 +172,6 @@ def hospital_bed(
         for half, y0, y1 in (("head", -0.82, -0.10), ("foot", 0.08, 0.80)):
             parts.append((metal, _rail(x, y0, y1, f"{side}-{half}" in raised_rails, metal)))
     if homely:
-        parts.append((panel, join([box((0.022, 1.98, 0.12), (x, 0, 0.30), 0.006) for x in (-0.448, 0.448)])))
+        parts.append((panel, join([box((0.022, 1.98, 0.12), (x, 0, PLATFORM - 0.06), 0.006) for x in (-0.448, 0.448)])))
     parts += _bedding(head_angle, cover)
     return Piece("bed", (WIDTH, LENGTH, 0.98), tuple(parts), 0.0, MATTRESS_TOP, tuple(solids), (0.0, 0.1, 0.9, 1.4))
