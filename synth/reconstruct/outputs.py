@@ -53,8 +53,11 @@ def record_of(found: Reconstruction, name: str, body: BodyModel) -> SceneRecord:
     scene = found.scene
     floor, depth, optics = scene.ground.floor, scene.depth, scene.optics
     notes = [*found.notes, *(() if depth is None else depth.notes)]
-    if scene.steadiness.verdict != "still":
-        notes.append(f"The camera {scene.steadiness.verdict}: everything is placed as if it stood still.")
+    if scene.steadiness.verdict == "unknown":
+        notes.append("Whether the camera stands still could not be told from its pictures.")
+    elif scene.steadiness.verdict != "still" or scene.steadiness.pieces > 1:
+        moved = "changes its view" if scene.steadiness.verdict == "still" else scene.steadiness.verdict
+        notes.append(f"The camera {moved}: everything is placed as if it stood still.")
     if not scene.annotated.regions and scene.labels is None:
         notes.append("No masks: furniture could not be told from the rest.")
     return SceneRecord(

@@ -320,9 +320,9 @@ def _room(source: Path, scene: Scene, feet: Array) -> tuple[Room | None, list[Sc
     depth = scene.depth
     if depth is None and scene.labels is None:
         return None, [], ("There is neither depth nor a mask of the floor: no room was made.",)
-    maps = (None, None) if depth is None else (depth.depth, depth.known)
+    metres, known = (None, None) if depth is None else (depth.depth, depth.known)
     try:
-        room, meshes = reconstructed_room(source.stem, scene.camera, *maps, scene.still, scene.labels, feet)
+        room, meshes = reconstructed_room(source.stem, scene.camera, metres, known, scene.still, scene.labels, feet)
     except NoRoom as error:
         return None, [], (f"No room was made: {error}.",)
     return room, meshes, tuple(str(note) for note in room.quality.get("warnings", ()))

@@ -23,6 +23,7 @@ from synth.reconstruct.standing import floor_from_people
 from synth.reconstruct.view import TRUSTED, View, estimated_view, up_of
 from synth.rotation import Array
 
+UNSURE = 6.0  # degrees: a floor from people alone that is known less well is none
 MARGIN = 0.1  # of a person's box, by which more is left out of the still scene
 NETWORK_SPREAD, SENSOR_SPREAD = 0.08, 0.01  # by what share metres are off, of a depth network and of a depth camera
 SURE_CONE, CONE = 12.0, 45.0  # degrees that the floor's normal may be off the direction up: seen in lines, or guessed
@@ -207,4 +208,9 @@ def ground_of(
         )
     except NoFloor as error:
         raise NoFloor(f"{error}; and in the scene: {missing}") from None
+    if standing.tilt > UNSURE:
+        raise NoFloor(
+            f"floor: people alone tell its direction to {standing.tilt:.0f} degrees only, {UNSURE:.0f} are needed; "
+            f"give --depth, or a recording in which people walk about; in the scene: {missing}"
+        )
     return Ground(standing, aligned(standing), 0.0)  # people's heights are in it already

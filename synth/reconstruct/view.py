@@ -30,7 +30,6 @@ LINES = 200  # of a picture, the longest
 LEAST = 12  # lines without which nothing is said
 SHORTEST = 0.025  # of the picture's diagonal
 LONGEST = 0.25  # of the diagonal, beyond which a line has no more weight
-STEP = 0.08  # of the diagonal: longer segments of a bent picture are no great circles between their ends
 END = 0.5  # pixels that the end of a segment is off
 CROOKED = np.deg2rad(0.4)  # by which things in rooms are off their right angles
 LIMIT = 3.0  # standard deviations within which a line belongs to a direction
@@ -77,8 +76,8 @@ class View:
 
 @dataclass(frozen=True)
 class _Lines:
-    """N lines on the sphere of rays: normals of their planes and middles [N, 3] (unit), what a pixel at a line's end
-    turns it by (``turn`` radians), its standard deviation (radians) and its weight [N]."""
+    """N lines on the sphere of rays: normals of their planes and middles [N, 3] (unit), by what angle at the middle
+    they may be off (one standard deviation, radians) and their weights [N]."""
 
     normals: Array
     middles: Array
@@ -321,7 +320,10 @@ def _refined(ends: Array, camera: Camera, axes: Array, free: bool) -> tuple[Arra
 
 
 def plausible_up(directions: Array, camera: Camera, expected: Array | None) -> Array:
-    """Odds [N] of directions [N, 3] to be up, of any common factor."""
+    """Odds of directions [N, 3] in a camera's frame to be up [N], at most 1.
+
+    By ``expected``, a unit direction [3], or else by how cameras hang: level from left to right, looking level or down.
+    """
     if expected is not None:
         off = np.rad2deg(np.arccos(np.clip(directions @ expected, -1, 1)))
         return np.asarray(np.exp(-0.5 * (off / EXPECTED) ** 2))

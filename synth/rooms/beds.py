@@ -135,7 +135,8 @@ def _rail(x: float, y0: float, y1: float, raised: bool, metal: Material) -> Shap
         for f in (0.35, 0.68)
     ]
     inner = x - 0.02 * np.sign(x)
-    posts = [box((0.016, 0.04, 0.30), (inner, y, MATTRESS_TOP - 0.04 if raised else 0.27), 0.005) for y in (y0 + 0.18, y1 - 0.18)]
+    middle = MATTRESS_TOP - 0.04 if raised else 0.27
+    posts = [box((0.016, 0.04, 0.30), (inner, y, middle), 0.005) for y in (y0 + 0.18, y1 - 0.18)]
     return join([tube(loop, 0.016, 10, True), *bars, *posts])
 
 
