@@ -275,6 +275,8 @@ def test_gate_finds_what_is_wrong(body, ward):
     assert "jerks" in faults(noisy)
     torn = replace(motion, meta=replace(motion.meta, quality={"adapt": {"contact_mean": 0.2, "partner_depth": 0.0}}))
     assert "hands are 20 cm from what they hold" in faults(torn)
+    deep = {"adapt": {"partner_depth": 0.01, "skin_depth": 0.08}}  # capsules know nothing of it, skins do
+    assert "two bodies overlap by 8 cm" in faults(replace(motion, meta=replace(motion.meta, quality=deep)))
 
 
 def test_who_is_helped_up_has_a_hand_on_them(body, ward):

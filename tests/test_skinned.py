@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from synth.body import load_body
@@ -15,7 +16,7 @@ from synth.motion.evidence import detected_feet, sole_points, swinging_feet
 from synth.motion.fit import Prior, Problem, fit
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
-from synth.motion.skinned import Marks, entered
+from synth.motion.skinned import Marks, entered, overlap
 from synth.motion.terms import Smoothness, Stay
 from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -103,12 +104,15 @@ def test_two_who_are_in_each_other_part() -> None:
     for _ in range(5):
         made = solved(made, entered(made, proxies, BODY, SKIN))
 
-    def overlap(of: Interaction) -> float:
+    def depths(of: Interaction) -> np.ndarray:
         skins = mesh.posed_skins(of, BODY, SKIN)
-        return float(mesh.overlaps(skins[0], skins[1], SKIN).mean())
+        return mesh.overlaps(skins[0], skins[1], SKIN)
 
-    assert overlap(close) > 0.015
-    assert overlap(made) < 0.3 * overlap(close)
+    assert depths(close).mean() > 0.015
+    assert depths(made).mean() < 0.3 * depths(close).mean()
+    assert overlap(close, BODY, SKIN) == pytest.approx(depths(close)[:: round(close.fps / 10)].max(), abs=1e-4)
+    gone = replace(close, present=close.present & np.array([[True], [False]]))
+    assert overlap(gone, BODY, SKIN) == 0.0
 
 
 def test_a_foot_that_swings_is_lifted_and_one_that_stands_is_not() -> None:

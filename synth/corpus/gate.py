@@ -127,7 +127,7 @@ def distance_faults(motion: Interaction) -> list[Fault]:
     floor = max((value for key, value in measured.items() if key.startswith("floor_depth")), default=0.0)
     rows = (
         ("hands are {} from what they hold", measured.get("contact_mean", 0.0), CONTACT),
-        ("two bodies overlap by {}", measured.get("partner_depth", 0.0), PARTNER),
+        ("two bodies overlap by {}", max(measured.get("partner_depth", 0), measured.get("skin_depth", 0)), PARTNER),
         ("a body is {} inside furniture", measured.get("furniture_depth", 0.0), FURNITURE),
         ("a body is {} under the floor", floor, FLOOR),
     )

@@ -28,7 +28,7 @@ from synth.motion.evidence import SIDES, detected_feet, lying_flesh, sole_points
 from synth.motion.fit import Prior, State, Term
 from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
-from synth.motion.skinned import entered
+from synth.motion.skinned import entered, overlap
 from synth.motion.terms import Floor
 from synth.room import Furniture, Room
 from synth.rotation import matrix_from_6d, matrix_to_axis_angle
@@ -53,6 +53,8 @@ def polished(
     stands: np.ndarray | None = None, asked: Sequence[Contact] = (),
 ) -> Interaction:  # fmt: skip
     """The motion with its touches, soles and distances made exact; its contacts are those that were meant.
+
+    `meta.quality["adapt"]` is measured on it, with `skin_depth`, which the gate looks at as well.
 
     Args:
         motion: in the room, with its people's bodies.
@@ -85,7 +87,9 @@ def polished(
         solved = adapt(
             solved, {}, motion.betas, body, room, steps=steps, stands=stands, fps=motion.fps, prior=prior, extra=more
         )
-    return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage))
+    measured = {**solved.meta.quality["adapt"], "skin_depth": overlap(solved, body, skin)}
+    quality = {**solved.meta.quality, "adapt": measured}
+    return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage, quality=quality))
 
 
 def _lifted(motion: Interaction, proxies: Sequence[Proxies], stands: np.ndarray | None) -> list[Floor]:

@@ -12,13 +12,13 @@ from synth.body.model import BodyModel
 from synth.interaction import Contact, Interaction
 from synth.motion import evidence, mesh, metrics
 from synth.motion.fit import one_thread
+from synth.motion.mesh import MESH_FPS
 from synth.motion.proxies import points_of, proxies_of
 from synth.motion.quality import state_of
 from synth.motion.terms import JointLimits
 from synth.room import Box, furniture_from_json
 from synth.rotation import Array
 
-MESH_FPS = 10.0  # skins are compared at about this rate: overlaps last longer than a tenth of a second
 ON_FLOOR = 0.04  # metres: a skin this close to the floor or a piece of furniture is carried by it
 
 # What `measure_all` returns, and in which unit. Worst: the largest over time and people.

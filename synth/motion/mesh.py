@@ -33,6 +33,7 @@ _TRUNK = {
     "pelvis": ("pelvis", "left_hip", "right_hip"), "lower_back": ("pelvis", "spine1", "spine2"),
     "upper_back": ("spine2", "spine3"), "chest": ("spine2", "spine3"), "head": ("neck", "head"),
 }  # fmt: skip
+MESH_FPS = 10.0  # skins are compared at about this rate: overlaps last longer than a tenth of a second
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,18 @@ def entered(
     return [term for term in terms if term is not None]
 
 
+def overlap(motion: Interaction, body: BodyModel, skin: mesh.Skin) -> float:
+    """How deep two people's skins are in each other at the worst moment, metres (looked at at `mesh.MESH_FPS`)."""
+    frames = np.arange(0, motion.frames, max(1, round(motion.fps / mesh.MESH_FPS)))
+    skins, present = mesh.posed_skins(motion, body, skin)[:, frames], motion.present[:, frames]
+    deepest = 0.0
+    for a in range(motion.people):
+        for b in range(a + 1, motion.people):
+            both = present[a] & present[b]
+            deepest = max(deepest, float(mesh.overlaps(skins[a][both], skins[b][both], skin).max(initial=0.0)))
+    return round(deepest, 4)
+
+
 @dataclass(frozen=True)
 class _Case:
     state: State

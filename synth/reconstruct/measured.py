@@ -11,7 +11,8 @@ from synth.body.model import BodyModel
 from synth.errors import BadOption
 from synth.interaction import Interaction
 from synth.motion import mesh
-from synth.motion.evaluate import MESH_FPS, measure_all
+from synth.motion.evaluate import measure_all
+from synth.motion.mesh import MESH_FPS
 from synth.reconstruct.keypoints import Observed
 from synth.reconstruct.people import Refined
 from synth.reconstruct.record import PersonRecord
