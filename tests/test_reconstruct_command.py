@@ -11,7 +11,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from benchmarks.reconstruct import errors, made
+from benchmarks.reconstruct import made
 from benchmarks.recordings import Recording, masks, record
 from synth.body import load_body
 from synth.cli import main
@@ -19,7 +19,7 @@ from synth.errors import BadFile
 from synth.interaction import load_interaction
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
-from synth.reconstruct.annotated import bridged, read_annotations
+from synth.reconstruct.annotated import bridged, read_annotations, told_enough
 from synth.reconstruct.estimates import estimated_crops, placed
 from synth.reconstruct.grounding import stood
 from synth.reconstruct.hmr2 import HMR2, HMR2Config
@@ -186,6 +186,11 @@ def test_coco_keypoints_are_read_and_checked(tmp_path: Path) -> None:
     assert not read.observed.seen[:, 2].any()
     assert read.present.all()  # a gap of one frame is no absence
     assert not bridged(replace(read.observed, fps=0.4))[:, 2].any()
+    shy = replace(read.observed, seen=read.observed.seen * np.array([1.0, 0.0])[:, None, None])
+    shy.seen[1, 0, :3] = 1.0
+    (kept, said) = told_enough(replace(read, observed=shy))
+    assert (kept.names, kept.observed.people, kept.present.shape) == (("person 4",), 1, (1, 4))
+    assert said == ("person 9 was left out: never more than 3 keypoints in a frame.",)
     for change, match in (
         ({"images": images[:3]}, "images"), ({"annotations": [{**people[0], "image_id": 99}]}, "image_id"),
         ({"annotations": [{**people[0], "keypoints": points[:9]}]}, "51 finite"),
@@ -271,4 +276,3 @@ def test_a_regressors_poses_come_into_the_world_for_every_box() -> None:
     pelvis = state_of(motion, [proxies_of(BODY, b) for b in motion.betas]).joints[:, :, 0].numpy()
     pixels, _, _ = scene.camera.project(pelvis[0])
     assert np.abs(pixels - (boxes[0, :, :2] + boxes[0, :, 2:] / 2)).max() < 3
-    assert errors(motion, scene.truth, BODY)["world"] < 3000

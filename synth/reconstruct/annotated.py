@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from synth.reconstruct.keypoints import Observed
 from synth.reconstruct.regions import Regions, regions_of
 from synth.rotation import Array
 
+FEWEST = 4  # keypoints of somebody in some frame, without which there is nothing to fit
 AWAY = 2.0  # seconds without annotation after which somebody has left
 
 
@@ -65,6 +66,31 @@ def read_annotations(path: str | PathLike[str], width: int, height: int, frames:
         raise BadFile(where, "file", list(value) if isinstance(value, Mapping) else value, f"COCO's images and "
                       f"annotations, or a recording's {RECORDING}")  # fmt: skip
     return _of_coco(value, where, width, height, frames, fps)
+
+
+def told_enough(annotated: Annotated) -> tuple[Annotated, tuple[str, ...]]:
+    """Without people of whom nobody could tell where they are, and a sentence about each of them.
+
+    Raises:
+        BadOption: nobody is left.
+    """
+    points = (annotated.observed.seen > 0).sum(-1).max(1)
+    kept = np.flatnonzero(points >= FEWEST)
+    if not len(kept):
+        raise BadOption("keypoints", f"at most {points.max(initial=0)} of a person in a frame", "four points or more")
+    notes = tuple(
+        f"{annotated.names[p]} was left out: never more than {points[p]} keypoints in a frame."
+        for p in np.flatnonzero(points < FEWEST)
+    )
+    if not notes:
+        return annotated, ()
+    observed = annotated.observed
+    some = Observed(observed.fps, observed.keypoints[kept], observed.seen[kept], observed.boxes[kept])
+    return replace(
+        annotated, observed=some, present=annotated.present[kept], roles=tuple(annotated.roles[p] for p in kept),
+        names=tuple(annotated.names[p] for p in kept),
+        resting=None if annotated.resting is None else annotated.resting[kept],
+    ), notes  # fmt: skip
 
 
 def seen_people(observed: Observed) -> Annotated:

@@ -17,7 +17,7 @@ from synth.interaction import Interaction, Meta
 from synth.motion.actions import measure_actions
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
-from synth.reconstruct.annotated import Annotated, read_annotations, seen_people
+from synth.reconstruct.annotated import Annotated, read_annotations, seen_people, told_enough
 from synth.reconstruct.estimates import estimated_crops, placed
 from synth.reconstruct.floor import THRESHOLD
 from synth.reconstruct.grounding import stood
@@ -96,6 +96,7 @@ class Scene:
 
     Attributes:
         still: uint8 [H, W, 3], the picture without people. labels: uint8 [H, W] of `Regions.still`, or None.
+        left_out: sentences about people who were.
     """
 
     video: Video
@@ -106,6 +107,7 @@ class Scene:
     labels: np.ndarray | None
     depth: StillDepth | None
     ground: Ground
+    left_out: tuple[str, ...] = ()
 
     @property
     def camera(self) -> Camera:
@@ -163,7 +165,7 @@ def reconstruct(source: Path, settings: Settings, cache: Path, report: Progress)
     found = refined(estimates, annotated.observed, camera, body, resting, furniture)
     motion = _finished(found.motion, source, annotated, room, body)
     report("people", 1.0)
-    return Reconstruction(scene, room, meshes, found, motion, notes)
+    return Reconstruction(scene, room, meshes, found, motion, (*scene.left_out, *notes))
 
 
 def _scene(source: Path, settings: Settings, stages: Stages, report: Progress) -> Scene:
@@ -175,7 +177,7 @@ def _scene(source: Path, settings: Settings, stages: Stages, report: Progress) -
             raise Missing(f"video of {source}", "put frames/ or video.mp4 beside its sequence.json")
         pictures, told, fps = tracks.images, told or source / RECORDING, fps or tracks.fps
     video = open_video(pictures, fps)
-    annotated = _annotated(video, told, settings, stages, report)
+    annotated, left_out = told_enough(_annotated(video, told, settings, stages, report))
     numbers = _key_frames(annotated.regions, video.count)
     images = video.some(numbers)
     people = people_masks(annotated, numbers, video.height, video.width)
@@ -188,7 +190,7 @@ def _scene(source: Path, settings: Settings, stages: Stages, report: Progress) -
     depth = _depth(images, people, numbers, video, settings, stages, report)
     seed = np.random.SeedSequence(settings.seed)
     ground = ground_of(optics, depth, labels, annotated, settings.threshold, seed)
-    return Scene(video, annotated, optics, steadiness, still, labels, depth, ground)
+    return Scene(video, annotated, optics, steadiness, still, labels, depth, ground, left_out)
 
 
 def _annotated(
