@@ -270,13 +270,14 @@ def detected_feet(
     transl: Tensor,
     rotmats: Tensor,
     fps: float,
-    speed: float = 0.22,
+    speed: float | np.ndarray = 0.22,
     height: float = 0.06,
     stands: np.ndarray | None = None,
 ) -> list[FootLock]:
     """Plants read off a motion: heel and ball, each where slow and low for 0.15 s or more; on the floor.
 
     Args:
+        speed: m/s below which a point stands; one number, or [T].
         stands: bool [T, 4], where they are said to stand; then that counts, unless they are `RAISED` or `STEPPING`.
     """
     soles = sole_points(proxies, person)

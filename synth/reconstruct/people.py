@@ -52,6 +52,7 @@ ACCELERATION = 4.0  # m/s^2, one standard deviation of what joints of people in 
 BELIEF = 0.25  # radians by which a regressor's joint angles are off
 SOLES = tuple(f"{side}_{spot}" for side in evidence.SIDES for spot in ("heel", "ball", "toes"))
 AFOOT = 0.02  # metres, one standard deviation of the height of the lowest sole
+STANDS, WALKS = 0.22, 0.4  # m/s, or share of the walker's speed, that a foot which stands seems to move at most
 SHAKING = 0.15  # seconds, the width of the filter that takes it away
 PRESSED = 0.02  # metres, one standard deviation of how well the furniture's boxes are known
 
@@ -186,7 +187,10 @@ def _bodies(motion: Interaction, proxies: list[Proxies], resting: np.ndarray) ->
         Resting(soles, people.repeat_interleave(len(SOLES)), torch.zeros(len(people)), on, AFOOT, "grounded")
     ]
     for person in range(motion.people):
-        terms += evidence.detected_feet(proxies, person, rest, state.transl, state.rotmats, motion.fps)
+        way = state.transl[person, :, :2].numpy().astype(float)
+        walks = np.linalg.norm(np.gradient(way, 1 / motion.fps, axis=0), axis=-1) if motion.frames > 1 else np.zeros(1)
+        slow = np.maximum(STANDS, WALKS * walks)
+        terms += evidence.detected_feet(proxies, person, rest, state.transl, state.rotmats, motion.fps, slow)
     if motion.people > 1:
         terms += [*evidence.apart(proxies, []), *evidence.hands_out(proxies)]
     return terms
