@@ -13,11 +13,13 @@ from synth.corpus.library import entry
 from synth.corpus.touch import measured_contacts
 from synth.diffusion.polish import grounded, polished, smoothed
 from synth.interaction import Interaction
+from synth.motion.actions import measure_actions
 from synth.motion.evaluate import measure_all
 from synth.motion.proxies import points_of, proxies_of
 from synth.motion.quality import measure, state_of
 from synth.room import Furniture, furniture_from_json
 from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle
+from synth.skeleton import JOINT
 
 BODY = load_body()
 
@@ -157,3 +159,21 @@ def test_who_was_sampled_in_the_floor_to_the_ankles_does_not_kneel() -> None:
     assert any(contact.part.endswith("knee") for contact in touched)  # the skin of its knees reaches to the ankles
     made = polished(sunk, BODY, None, [])
     assert np.abs(made.transl[0, :, 2] - motion.transl[0, :, 2]).max() < 0.06
+
+
+def test_a_fall_that_ends_in_the_floor_stays_a_fall() -> None:
+    """What makes the landing exact must not make it gentle: it would be somebody who lies down."""
+    fall = entry("fall_sideways_01").load().resample(20.0)
+    pelvis = fall.transl[0, :, 2]
+    sunk = 0.12 * np.clip((pelvis[0] - pelvis) / (pelvis[0] - pelvis.min()), 0, 1)
+    sampled = replace(fall, transl=fall.transl - np.stack([0 * sunk, 0 * sunk, sunk], -1)[None].astype(np.float32))
+    made = polished(sampled, load_body(), None, [])
+    chest = [
+        state_of(motion, [proxies_of(load_body(), motion.betas[0])]).joints[0, :, JOINT["spine3"], 2].numpy()
+        for motion in (smoothed(sampled), made)
+    ]
+    before, after = (float(-np.diff(height).min() * 20.0) for height in chest)
+    assert before > 2.5
+    assert after > 0.75 * before  # 0.57 where only the landing counts
+    assert "fall" in measure_actions(made, load_body()).order(0)
+    assert measure_all(made, load_body())["floor_penetration"] < 0.03

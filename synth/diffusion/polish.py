@@ -29,9 +29,10 @@ from synth.motion.fit import Prior, State, Term
 from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
 from synth.motion.skinned import entered, overlap
-from synth.motion.terms import Floor
+from synth.motion.terms import Floor, Pace
 from synth.room import Furniture, Room
 from synth.rotation import matrix_from_6d, matrix_to_axis_angle
+from synth.skeleton import JOINT
 
 MEANT = 0.06  # metres between skins, or above a seat, that are meant as a touch
 REACH = 0.14  # metres that a hand is brought at most to the spot that it holds
@@ -40,6 +41,8 @@ KNEELS = 0.15  # metres above the floor, at most, of the front of a knee that is
 EARLY, SHORTEST = 1.0, 0.5  # seconds that a touch may come before or after it was asked for, and that it lasts at least
 LIFTED = 0.25  # metres above or below the floor: beyond, it is no error of height
 SETTLING = 0.2  # seconds, the width of the correction's filter
+FALLS = 0.5  # m/s downwards, from where on the trunk's speed is kept, fully so at twice that
+TRUNK = tuple(JOINT[name] for name in ("pelvis", "spine3", "head"))
 CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics and Motor Control, ch. 3)
 # Passes of the optimiser: what it may change, and its evaluations. What shakes does so faster than people move, so
 # corrections may be quick; once all is nearly right, the skins themselves are looked at.
@@ -79,9 +82,9 @@ def polished(
     stage = tuple(piece.to_json() for piece in pieces if piece.id in used)
     whole = replace(motion, meta=replace(motion.meta, contacts=tuple(meant), stage=stage))
     whole = replace(whole, props=in_hands(whole, proxies))
-    skin, solved = mesh.Skin.of(body), whole
+    skin, solved, pace = mesh.Skin.of(body), whole, _falling(whole, proxies)
     for prior, steps in PASSES:
-        more: list[Term] = [*_lifted(solved, proxies, stands)]
+        more: list[Term] = [pace, *_lifted(solved, proxies, stands)]
         if solved is not whole:
             more += entered(solved, proxies, body, skin)
         solved = adapt(
@@ -90,6 +93,14 @@ def polished(
     measured = {**solved.meta.quality["adapt"], "skin_depth": overlap(solved, body, skin)}
     quality = {**solved.meta.quality, "adapt": measured}
     return replace(solved, meta=replace(solved.meta, stage=motion.meta.stage, quality=quality))
+
+
+def _falling(motion: Interaction, proxies: Sequence[Proxies]) -> Pace:
+    """Trunks that come down fast do: what makes a landing exact must not make it gentle."""
+    joints = state_of(motion, proxies).joints[:, :, list(TRUNK)]
+    velocity = torch.diff(joints, dim=1) * motion.fps
+    weight = ((-velocity[..., 2] - FALLS) / FALLS).clamp(0, 1)
+    return Pace(TRUNK, velocity, weight)
 
 
 def _lifted(motion: Interaction, proxies: Sequence[Proxies], stands: np.ndarray | None) -> list[Floor]:

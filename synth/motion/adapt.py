@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from synth.body import BodyModel
 from synth.interaction import Contact, Interaction, Prop
 from synth.motion import evidence
 from synth.motion.carry import in_hands
 from synth.motion.fit import Prior, Problem, Term, fit
-from synth.motion.kinematics import exp_map, log_map
+from synth.motion.kinematics import exp_map, forward_kinematics, log_map
 from synth.motion.proxies import Proxies, proxies_of
 from synth.motion.quality import measure
 from synth.motion.terms import FootLock, JointLimits, KeyPose, Smoothness
@@ -28,6 +29,7 @@ from synth.skeleton import JOINT, facing_yaw
 
 PRIOR = Prior(rotation=0.35, translation=0.12, seconds=0.45)
 SOLVE_FPS = 10.0  # corrections are smooth: solved at this rate, they are carried to every frame
+CALM = 0.05  # seconds, width of the filter of accelerations that are taken to be meant
 NEAR = 0.7  # metres: furniture farther than this from everybody's way is left out
 
 
@@ -105,9 +107,11 @@ def adapt(
     like = torch.ones(motion.people, len(keep), 24)
     for name in ("left_hand", "right_hand", "left_wrist", "right_wrist"):
         like[:, :, JOINT[name]] = 3.0
+    usual = _usual(rotmats[:, keep], first[:, keep], rest_new, motion.fps / stride)
     terms += [
         KeyPose(rotmats[:, keep], like, sigma=0.35, name="as_captured"),
-        *evidence.above_floor(new), JointLimits(soften=0.15), Smoothness("acceleration", sigma=5.0),
+        *evidence.above_floor(new), JointLimits(soften=0.15),
+        Smoothness("acceleration", sigma=5.0, usual=usual),
     ]  # fmt: skip
     terms += extra
     problem = Problem(rest_new, first[:, keep], rotmats[:, keep], motion.fps / stride, terms, prior)
@@ -132,6 +136,13 @@ def adapt(
     result = replace(result, props=in_hands(result, new))
     quality = {**motion.meta.quality, "adapt": measure(result, new, solids)}
     return replace(result, meta=replace(result.meta, quality=quality))
+
+
+def _usual(rotmats: torch.Tensor, transl: torch.Tensor, rest: torch.Tensor, fps: float) -> torch.Tensor:
+    """Accelerations of the joints as they come [P, T - 2, 24], m/s^2, without what shakes: a fall stays one."""
+    joints, _ = forward_kinematics(rotmats, rest[:, None], transl)
+    change = gaussian_filter1d(torch.diff(joints, n=2, dim=1).numpy() * fps**2, CALM * fps, axis=1, mode="nearest")
+    return torch.from_numpy(np.linalg.norm(change, axis=-1).astype(np.float32))
 
 
 def _shifted(prop: Prop, shift: Array) -> Prop:

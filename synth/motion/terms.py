@@ -470,12 +470,14 @@ class PosePrior:
 @dataclass(frozen=True)
 class Smoothness:
     """Joint positions change evenly: "velocity" |v|, "acceleration" |a| (a constant velocity costs nothing: thesis
-    eq. 4.1), "jerk". sigma in m/s, m/s^2, m/s^3; weight [P] a person."""
+    eq. 4.1), "jerk". sigma in m/s, m/s^2, m/s^3; weight [P] a person; usual [P, T - 1 (2, 3), 24] in the same unit: how
+    large it is known to be, as in a fall, which is not made gentle."""
 
     order: str = "acceleration"
     sigma: float = 6.0
     name: str = "smoothness"
     weight: Tensor | None = None
+    usual: Tensor | None = None
 
     def residual(self, state: State) -> Tensor:
         times = {"velocity": 1, "acceleration": 2, "jerk": 3}.get(self.order)
@@ -484,7 +486,24 @@ class Smoothness:
         change = torch.diff(state.joints, n=times, dim=1) * state.fps**times
         if self.weight is not None:
             change = change * self.weight.sqrt()[:, None, None, None]
-        return change / self.sigma
+        if self.usual is None:
+            return change / self.sigma
+        return change / (self.sigma**2 + self.usual**2).sqrt().unsqueeze(-1)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Joints go as fast as they are known to: velocity [P, T - 1, K, 3] m/s, weight [P, T - 1, K], sigma in m/s."""
+
+    joints: tuple[int, ...]
+    velocity: Tensor
+    weight: Tensor
+    sigma: float = 0.15
+    name: str = "pace"
+
+    def residual(self, state: State) -> Tensor:
+        found = torch.diff(state.joints[:, :, list(self.joints)], dim=1) * state.fps
+        return (found - self.velocity) * (self.weight.sqrt() / self.sigma).unsqueeze(-1)
 
 
 @dataclass(frozen=True)
