@@ -43,7 +43,8 @@ def stood(
     state, transl = state_of(motion, proxies), motion.transl.astype(float)
     width = 2 * round(0.5 * GROUNDED * motion.fps) + 1
     flesh = evidence.lying_flesh(proxies)
-    bottoms = (flesh.points.heights(state) - flesh.radius[:, None]).numpy().astype(float)  # type: ignore[index]
+    assert flesh.radius is not None
+    bottoms = (flesh.points.heights(state) - flesh.radius[:, None]).numpy().astype(float)
     for person in range(motion.people):
         trunk = bottoms[flesh.points.person.numpy() == person].min(0)
         soles = evidence.sole_points(proxies, person).heights(state).amin(0).numpy()

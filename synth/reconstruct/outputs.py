@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ def write_reconstruction(found: Reconstruction, out: Path, name: str, body: Body
     if scene.depth is not None:
         points = cloud(scene.depth.depth, scene.depth.known, scene.camera, scene.still, STEP)
         write_cloud(out / "cloud.ply", *points)
-    motion.save(out / "interaction.npz")
+    quality = {**motion.meta.quality, "reconstruct": record.to_json()}
+    replace(motion, meta=replace(motion.meta, quality=quality)).save(out / "interaction.npz")
     plan = None if found.room is None else top_view(found.room, motion, body, scene.annotated.names, scene.camera)
     pictures = Pictures(scene.still, contact_sheet(kept, 2), plan, "overlay.mp4", kept[len(kept) // 2])
     write_report(out, record, pictures)

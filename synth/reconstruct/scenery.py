@@ -192,8 +192,8 @@ def ground_of(
     view = optics.view if optics.view is not None and optics.view.confidence >= TRUSTED else None
     missing = "no depth"
     if depth is not None:
-        up = (0.0, -1.0, 0.0) if view is None else tuple(float(x) for x in view.up)
-        options = FloorOptions(threshold, up, CONE if view is None else SURE_CONE)  # type: ignore[arg-type]
+        x, y, z = (0.0, -1.0, 0.0) if view is None else view.up
+        options = FloorOptions(threshold, (float(x), float(y), float(z)), CONE if view is None else SURE_CONE)
         points = unprojected(np.where(depth.known, depth.depth, np.nan), optics.camera)
         floors, walls = (None if labels is None else labels == LABEL[name] for name in ("floor", "wall"))
         try:

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
 from synth.errors import BadOption
-from synth.reconstruct.view import opencv
 from synth.rotation import Array
 
 STILL = 0.5  # pixels, or...
@@ -70,13 +70,12 @@ def camera_motion(images: Sequence[ArrayLike], people_masks: ArrayLike | None = 
         people_masks: bool [T, H, W], what does not count. It works without, while people leave a third of the picture.
 
     Raises:
-        BadOption: no images, or of several kinds. Missing: OpenCV.
+        BadOption: no images, or of several kinds.
     """
     frames = _checked(images)
     masks = None if people_masks is None else np.asarray(people_masks)
     if masks is not None and (masks.dtype != bool or masks.shape != (len(frames), *frames[0].shape[:2])):
         raise BadOption("people_masks", f"{masks.dtype} {masks.shape}", "booleans [T, H, W], as the images")
-    cv2 = opencv()
     height, width = frames[0].shape[:2]
     threshold = max(STILL, STILL_SHARE * width)
     poses: list[Array | None] = []  # similarity [2, 3] from a piece's first frame to each
@@ -84,7 +83,7 @@ def camera_motion(images: Sequence[ArrayLike], people_masks: ArrayLike | None = 
     first: tuple[int, Any, Any] | None = None
     before: tuple[int, Any, Any] | None = None
     for index, frame in enumerate(frames):
-        grey = _flattened(cv2, frame)
+        grey = _flattened(frame)
         if grey is None:
             poses.append(None)
             continue
@@ -92,9 +91,9 @@ def camera_motion(images: Sequence[ArrayLike], people_masks: ArrayLike | None = 
         pose: Array | None = None
         if first is not None and before is not None:
             piece[index] = piece[first[0]]
-            pose = _motion(cv2, first[1], grey, first[2], mask, threshold)
+            pose = _motion(first[1], grey, first[2], mask, threshold)
             if pose is None and before[0] != first[0]:
-                step = _motion(cv2, before[1], grey, before[2], mask, threshold)
+                step = _motion(before[1], grey, before[2], mask, threshold)
                 last = poses[before[0]]
                 pose = None if step is None or last is None else _after(step, last)
             if pose is None:
@@ -118,7 +117,7 @@ def _checked(images: Sequence[ArrayLike]) -> list[np.ndarray]:
     return frames
 
 
-def _flattened(cv2: Any, frame: np.ndarray) -> np.ndarray | None:
+def _flattened(frame: np.ndarray) -> np.ndarray | None:
     """The picture over its local contrast, uint8 [H, W]; None of a black or empty one."""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.ndim == 3 else frame
     if grey.std() < (FLAT if grey.mean() < DARK else FLAT / 2):
@@ -132,17 +131,18 @@ def _flattened(cv2: Any, frame: np.ndarray) -> np.ndarray | None:
 
 
 def _motion(
-    cv2: Any, start: np.ndarray, end: np.ndarray, away: np.ndarray | None, gone: np.ndarray | None, threshold: float
+    start: np.ndarray, end: np.ndarray, away: np.ndarray | None, gone: np.ndarray | None, threshold: float
 ) -> Array | None:
     """The similarity [2, 3] from one flattened picture to another; None where too little agrees."""
     height, width = start.shape
-    points, cells = _corners(cv2, start, away)
+    points, cells = _corners(start, away)
     if len(points) < LEAST:
         return None
     window = max(7, round(21 * width / 640) | 1)
-    options = {"winSize": (window, window), "maxLevel": 4}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(start, end, points, None, **options)
-    again, back, _ = cv2.calcOpticalFlowPyrLK(end, start, there, None, **options)
+    blank: Any = None  # its result's own place, which the stubs ask for
+    options: Any = {"winSize": (window, window), "maxLevel": 4}
+    there, found, _ = cv2.calcOpticalFlowPyrLK(start, end, points, blank, **options)
+    again, back, _ = cv2.calcOpticalFlowPyrLK(end, start, there, blank, **options)
     good = (found[:, 0] > 0) & (back[:, 0] > 0) & (np.linalg.norm(again - points, axis=-1) < BACK)
     good &= ((there >= 0) & (there < [width, height])).all(-1)
     if gone is not None:
@@ -170,7 +170,7 @@ def _votes(agree: np.ndarray, cells: np.ndarray) -> int:
     return int(sum(agree[cells == cell].mean() >= 0.5 for cell in np.unique(cells)))
 
 
-def _corners(cv2: Any, image: np.ndarray, away: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _corners(image: np.ndarray, away: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Corners float32 [N, 2], a few of each cell, and their cells [N]."""
     height, width = image.shape
     rows, columns = np.linspace(0, height, CELLS[0] + 1).astype(int), np.linspace(0, width, CELLS[1] + 1).astype(int)

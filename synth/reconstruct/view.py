@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from synth.camera import Camera, pinhole_matrix
-from synth.errors import BadOption, Missing
+from synth.errors import BadOption
 from synth.rotation import Array
 
 LINES = 200  # of a picture, the longest
@@ -96,19 +97,6 @@ class _Lines:
         return np.asarray(near @ self.weight / self.weight.sum())
 
 
-def opencv() -> Any:
-    """The ``cv2`` module.
-
-    Raises:
-        Missing: OpenCV is not installed.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise Missing(f"OpenCV ({error})", "install it with `pip install 'caresynth[reconstruct]'`") from None
-    return cv2
-
-
 def segments_of(image: ArrayLike, mask: ArrayLike | None = None) -> Array:
     """Straight segments of a picture, longest first (LSD: von Gioi et al. 2010).
 
@@ -120,7 +108,7 @@ def segments_of(image: ArrayLike, mask: ArrayLike | None = None) -> Array:
         [N, 2, 2] ends in pixels, at most ``LINES``.
 
     Raises:
-        BadOption: another kind of array. Missing: OpenCV.
+        BadOption: another kind of array.
     """
     picture = np.asarray(image)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
@@ -128,14 +116,13 @@ def segments_of(image: ArrayLike, mask: ArrayLike | None = None) -> Array:
     people = None if mask is None else np.asarray(mask)
     if people is not None and (people.dtype != bool or people.shape != picture.shape[:2]):
         raise BadOption("mask", f"{people.dtype} {people.shape}", f"booleans {picture.shape[:2]}")
-    cv2 = opencv()
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else np.ascontiguousarray(picture)
     # Night pictures have edges of a few grey levels, which the detector's fixed noise level would swallow.
     grey = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(4, 4)).apply(grey)
     found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(grey)[0]
     ends = np.zeros((0, 2, 2)) if found is None else found.reshape(-1, 2, 2).astype(float)
     length = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=-1)
-    size = np.hypot(*grey.shape)
+    size = float(np.hypot(grey.shape[0], grey.shape[1]))
     keep = length > SHORTEST * size
     if people is not None:
         x, y = np.clip(np.rint(ends.mean(1)).astype(int), 0, np.array(grey.shape[::-1]) - 1).T
@@ -165,7 +152,7 @@ def up_of(
         None where there are too few lines or no three directions.
 
     Raises:
-        BadOption: shapes that do not fit. Missing: OpenCV.
+        BadOption: shapes that do not fit.
     """
     ends = segments_of(image, mask)
     if np.asarray(image).shape[:2] != (camera.height, camera.width):
