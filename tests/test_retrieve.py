@@ -16,6 +16,7 @@ from synth.corpus.library import LibraryEntry, library
 from synth.errors import BadOption
 from synth.interaction import Contact, Interaction, Meta
 from synth.motion.actions import measure_actions
+from synth.room import Box
 from synth.rooms import load_room
 from synth.skeleton import forward_kinematics, upright
 
@@ -290,3 +291,22 @@ def test_who_is_helped_up_has_a_hand_on_them(body, ward):
     assert "nobody's hand is on the patient in" in faults(replace(motion, meta=replace(motion.meta, contacts=late)))
     low = motion.window(0.0, 4.0)
     assert "the patient gets from" in faults(low)
+
+
+def test_who_sits_too_high_is_helped_up_from_a_high_bed_alone(body, ward):
+    """0.65 m is the height to rise from, but for furniture whose seat is higher than that allows."""
+    motion = next(entry for entry in library() if entry.id == "help_up_from_bed_01").load()
+    patient = motion.meta.roles.index("patient")
+    pelvis = motion.transl[patient, :, 2] + np.asarray(body.rest_joints(motion.betas), float)[patient, 0, 2]
+    raised = replace(motion, transl=motion.transl + np.float32([0, 0, 0.72 - pelvis.min()]))
+    low = raised.transl[patient, pelvis.argmin()]
+    bed = replace(
+        ward.of_class("bed")[0], seat_height=0.55, box=Box(np.array([*low[:2], 0.3]), np.array([1.0, 2.0, 0.6]))
+    )
+
+    def found(*furniture):
+        room = replace(ward, furniture=furniture)
+        return [f.text for f in faults_of(raised, measure_actions(raised, body), room, body) if "gets from" in f.text]
+
+    assert found()
+    assert not found(bed)

@@ -14,7 +14,7 @@ from synth.body import BodyModel
 from synth.interaction import Interaction
 from synth.motion import metrics
 from synth.motion.actions import Actions
-from synth.room import Room
+from synth.room import Box, Room
 from synth.rooms.props import prop_piece
 from synth.rotation import Array
 from synth.skeleton import forward_kinematics
@@ -32,7 +32,8 @@ GLIDES_FPS = 10.0
 JERK = (700.0, 2500.0)  # m/s^3, real captures are at 20-150
 
 
-LIFTED = (0.72, 0.8)  # metres: who is helped up, from a high bed too, has the pelvis so low before, so high after
+LIFTED = (0.65, 0.8)  # metres: who is helped up has the pelvis so low before, so high after
+ON_SEAT = 0.19  # metres: of a pelvis above what it sits on; who sits higher than `LIFTED` is helped up from there
 RISE = (0.1, 0.9)  # shares of the way up between which a hand has to be on them
 TOUCHING = 0.15  # seconds that a touch is longer than its label, whose ends are measured by the frame
 
@@ -93,7 +94,7 @@ def faults_of(motion: Interaction, actions: Actions, room: Room, body: BodyModel
     """
     found = [*content_faults(motion, actions, whole), *distance_faults(motion), *_bodies(motion, room, body)]
     if whole and (motion.meta.interaction_class or "").startswith("help_up"):
-        found += _lift(motion, body)
+        found += _lift(motion, room, body)
     return sorted(found, key=lambda fault: not fault.grave)
 
 
@@ -138,7 +139,7 @@ def distance_faults(motion: Interaction) -> list[Fault]:
     ]
 
 
-def _lift(motion: Interaction, body: BodyModel) -> list[Fault]:
+def _lift(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:
     """Whether who is helped up gets from low to high with somebody's hand on them, by the motion's contacts."""
     roles = motion.meta.roles
     if not {"patient", "staff"} <= set(roles):
@@ -147,9 +148,12 @@ def _lift(motion: Interaction, body: BodyModel) -> list[Fault]:
     pelvis = motion.transl[patient, :, 2] + np.asarray(body.rest_joints(motion.betas), float)[patient, 0, 2]
     first, last = rise(pelvis)
     low, high = float(pelvis[: last + 1].min()), float(pelvis.max())
+    spot = motion.transl[patient, [pelvis[: last + 1].argmin()]]
+    seats = [item.seat_height for item in room.furniture if item.seat_height and _over(item.box, spot).all()]
+    sits = max([LIFTED[0], *(height + ON_SEAT for height in seats)])
     found = []
-    if low > LIFTED[0] or high < LIFTED[1]:
-        found.append(Fault(f"the patient gets from {low:.2f} to {high:.2f} m, not from below {LIFTED[0]} to above "
+    if low > sits or high < LIFTED[1]:
+        found.append(Fault(f"the patient gets from {low:.2f} to {high:.2f} m, not from below {sits:.2f} to above "
                            f"{LIFTED[1]}", True))  # fmt: skip
     held = np.zeros(motion.frames, bool)
     for contact in motion.meta.contacts:
@@ -159,6 +163,12 @@ def _lift(motion: Interaction, body: BodyModel) -> list[Fault]:
     if alone > 0:
         found.append(Fault(f"nobody's hand is on the patient in {100 * alone:.0f} % of the way up", True))
     return found
+
+
+def _over(box: Box, points: Array) -> np.ndarray:
+    """Which of the points [N, 3] are above or below a box, or nearly so."""
+    local = np.abs(box.to_local(points))[:, :2] <= np.asarray(box.size)[:2] / 2 + 0.15
+    return np.asarray(local.all(-1))
 
 
 def rise(height: Array) -> tuple[int, int]:
@@ -191,8 +201,7 @@ def _bodies(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:
             found.append(Fault("somebody leaves the room", True))
         on = np.zeros(len(points), bool)
         for item in carriers:
-            local = np.abs(item.box.to_local(points[:, 0]))[:, :2] <= np.asarray(item.box.size)[:2] / 2 + 0.15
-            on |= local.all(-1)
+            on |= _over(item.box, points[:, 0])
         for prop in motion.props:
             near = np.linalg.norm(points[:, 0, :2] - np.asarray(prop.transl)[here, :2], axis=-1) < SEATED_NEAR
             on |= near & (prop_piece(prop.cls).seat_height is not None)
