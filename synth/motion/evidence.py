@@ -273,12 +273,14 @@ def detected_feet(
     speed: float | np.ndarray = 0.22,
     height: float = 0.06,
     stands: np.ndarray | None = None,
+    seen: np.ndarray | None = None,
 ) -> list[FootLock]:
     """Plants read off a motion: heel and ball, each where slow and low for 0.15 s or more; on the floor.
 
     Args:
         speed: m/s below which a point stands; one number, or [T].
         stands: bool [T, 4], where they are said to stand; then that counts, unless they are `RAISED` or `STEPPING`.
+        seen: bool [T, 4], where they are seen to stand whatever the motion says of speeds, unless they are `RAISED`.
     """
     soles = sole_points(proxies, person)
     alone = Points(torch.zeros_like(soles.person), soles.joint, soles.offset, soles.normal)
@@ -291,6 +293,8 @@ def detected_feet(
     move = np.linalg.norm(np.gradient(path, 1 / fps, axis=1), axis=-1)
     low = path[..., 2] < np.minimum(path[..., 2].min() + height, height + 0.05)
     down = (move < speed) & low if stands is None else stands.T & (path[..., 2] < RAISED) & (move < STEPPING)
+    if seen is not None:
+        down |= seen.T & (path[..., 2] < RAISED)
     anchors = path.copy()
     for row in range(4):
         edges = np.flatnonzero(np.diff(np.concatenate(([0], down[row].astype(int), [0]))))

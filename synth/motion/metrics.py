@@ -33,13 +33,14 @@ def speed(joints: Array, fps: float) -> float:
     return float(np.linalg.norm(velocity(joints, fps)[..., 0, :2], axis=-1).mean())
 
 
-def foot_slide(joints: Array, fps: float, height: float = CONTACT_HEIGHT) -> float:
+def foot_slide(joints: Array, fps: float, height: float = CONTACT_HEIGHT, of: Array | None = None) -> float:
     """Mean horizontal speed (m/s) of the slowest foot point on the floor; frames in the air do not count.
 
     Whoever is not jumping has some point of a foot at rest on the floor; a foot that swings through close to the
-    floor or rolls off must not count, so of heels and toes near the floor the slowest does. [..., T, 24, 3].
+    floor or rolls off must not count, so of heels and toes near the floor the slowest does. [..., T, 24, 3];
+    ``of`` another motion of the same size: those that are near the floor in it.
     """
-    points, moves = np.asarray(joints, float), velocity(joints, fps)
+    points, moves = np.asarray(joints if of is None else of, float), velocity(joints, fps)
     above = np.stack([points[..., JOINT[name], 2] - rest for name, rest in _FEET], -1)
     fast = np.stack([np.linalg.norm(moves[..., JOINT[name], :2], axis=-1) for name, _ in _FEET], -1)
     slowest = np.where(above < height, fast, np.inf).min(-1)

@@ -29,8 +29,10 @@ from synth.reconstruct.grounding import Carrier, carried_by, stood
 from synth.reconstruct.keypoints import Observed, Reprojection, coco_points, projected, reprojection_error
 from synth.reconstruct.occlusion import Occluded, occluded
 from synth.reconstruct.projection import Optics
+from synth.reconstruct.steps import speed, standing
 from synth.room import Furniture
 from synth.rotation import Array, matrix_from_6d, matrix_to_axis_angle
+from synth.skeleton import JOINT, SMPL_JOINTS
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,11 @@ class Pass:
 # Estimates start far off, where good keypoints look like outliers; feet and bodies count once people are in place.
 PASSES = (
     Pass(Prior(rotation=0.35, translation=0.4, seconds=0.5), 60, 20.0),
-    Pass(Prior(rotation=0.25, translation=0.15, seconds=0.3), 60, 8.0),
-    Pass(Prior(rotation=0.15, translation=0.06, seconds=0.25), 50, 4.0),
+    Pass(Prior(rotation=0.25, translation=0.15, seconds=0.25), 60, 8.0),
+    Pass(Prior(rotation=0.15, translation=0.06, seconds=0.15), 50, 4.0),
 )
 ACCELERATION = 4.0  # m/s^2, one standard deviation of what joints of people in care do
+STRIDES = {"knee": 4.0, "ankle": 8.0, "foot": 8.0}  # 1/s, of legs' accelerations: times the speed of who walks on them
 BELIEF = 0.25  # radians by which a regressor's joint angles are off
 SOLES = tuple(f"{side}_{spot}" for side in evidence.SIDES for spot in ("heel", "ball", "toes"))
 AFOOT = 0.02  # metres, one standard deviation of the height of the lowest sole
@@ -110,7 +113,8 @@ def refined(
     for number, one in enumerate(PASSES):
         terms = [Reprojection.of(observed, points, optics, one.outlier), *_terms(motion, proxies, first, believed)]
         if number:
-            terms += [*_bodies(motion, proxies, resting), *_carried(motion, proxies, carriers, furniture)]
+            terms += _bodies(motion, proxies, resting, observed, camera)
+            terms += _carried(motion, proxies, carriers, furniture)
         motion, report = _solved(motion, proxies, terms, one)
     after = projected(state_of(motion, proxies), points, optics, motion.people)
     return Refined(
@@ -173,11 +177,25 @@ def _terms(motion: Interaction, proxies: list[Proxies], first: State, believed: 
     trusted = torch.from_numpy(believed.astype(np.float32))[..., None].expand(-1, -1, 24)
     return [
         KeyPose(first.rotmats, trusted, sigma=BELIEF, name="estimate"),
-        *evidence.above_floor(proxies), JointLimits(soften=0.1), Smoothness("acceleration", ACCELERATION),
+        *evidence.above_floor(proxies), JointLimits(soften=0.1),
+        Smoothness("acceleration", ACCELERATION, usual=_strides(motion)),
     ]  # fmt: skip
 
 
-def _bodies(motion: Interaction, proxies: list[Proxies], resting: np.ndarray) -> list[Term]:
+def _strides(motion: Interaction) -> torch.Tensor:
+    """The accelerations of joints [P, T - 2, 24] that walking itself has, m/s^2: feet swing and stop at every step."""
+    found = np.zeros((motion.people, max(motion.frames - 2, 0), len(SMPL_JOINTS)), np.float32)
+    if motion.frames > 2:
+        walks = speed(motion.transl[..., :2], motion.fps)[:, 1:-1]
+        for part, share in STRIDES.items():
+            for side in evidence.SIDES:
+                found[..., JOINT[f"{side}_{part}"]] = share * walks
+    return torch.from_numpy(found)
+
+
+def _bodies(
+    motion: Interaction, proxies: list[Proxies], resting: np.ndarray, observed: Observed, camera: Camera
+) -> list[Term]:  # fmt: skip
     """Who is not carried by furniture has a foot on the floor, feet stay where they stand, nobody is in anybody."""
     state, rest = state_of(motion, proxies), _rest(proxies)
     soles = points_of(proxies, [(person, name) for person in range(motion.people) for name in SOLES])
@@ -186,11 +204,13 @@ def _bodies(motion: Interaction, proxies: list[Proxies], resting: np.ndarray) ->
     terms: list[Term] = [
         Resting(soles, people.repeat_interleave(len(SOLES)), torch.zeros(len(people)), on, AFOOT, "grounded")
     ]
+    way = motion.transl[..., :2]
+    slow = np.maximum(STANDS, WALKS * speed(way, motion.fps))
+    seen = (standing(observed, camera, way) & ~resting[..., None]).repeat(2, -1)  # heel and ball of either foot
     for person in range(motion.people):
-        way = state.transl[person, :, :2].numpy().astype(float)
-        walks = np.linalg.norm(np.gradient(way, 1 / motion.fps, axis=0), axis=-1) if motion.frames > 1 else np.zeros(1)
-        slow = np.maximum(STANDS, WALKS * walks)
-        terms += evidence.detected_feet(proxies, person, rest, state.transl, state.rotmats, motion.fps, slow)
+        terms += evidence.detected_feet(
+            proxies, person, rest, state.transl, state.rotmats, motion.fps, slow[person], seen=seen[person]
+        )
     if motion.people > 1:
         terms += [*evidence.apart(proxies, []), *evidence.hands_out(proxies)]
     return terms

@@ -149,9 +149,9 @@ def reconstruct(source: Path, settings: Settings, cache: Path, report: Progress)
     """
     stages, body = Stages(cache), load_body(settings.body)
     scene = _scene(source, settings, stages, report)
-    estimate = _estimator(scene, settings, stages, body, report)
+    estimate = estimator(scene, settings, stages, body, report)
     report("people", 0.0)
-    scene, betas = _of_true_size(scene, estimate, body)
+    scene, betas = of_true_size(scene, estimate, body)
     annotated, camera = scene.annotated, scene.camera
     estimates = estimate(camera, betas)
     estimates = replace(estimates, meta=replace(estimates.meta, roles=annotated.roles))
@@ -275,7 +275,7 @@ def _depth(
     return StillDepth(kept["depth"], kept["known"], str(kept["source"]), NETWORK_SPREAD, notes)
 
 
-def _estimator(
+def estimator(
     scene: Scene, settings: Settings, stages: Stages, body: BodyModel, report: Progress
 ) -> Estimator:  # fmt: skip
     """How people's poses are found, given the camera's pose and their bodies: HMR2.0, else the library's poses."""
@@ -296,7 +296,7 @@ def _estimator(
     return lambda camera, betas: placed(kept["rotmats"], kept["cameras"], observed, camera, body, betas)
 
 
-def _of_true_size(scene: Scene, estimate: Estimator, body: BodyModel) -> tuple[Scene, Array]:
+def of_true_size(scene: Scene, estimate: Estimator, body: BodyModel) -> tuple[Scene, Array]:
     """The scene in metres as far as people's heights tell them, and everybody's shape [P, 10]."""
     annotated, usual = scene.annotated, np.zeros((scene.annotated.observed.people, 10), np.float32)
     resting = annotated.resting if annotated.resting is not None else np.zeros(annotated.present.shape, bool)
