@@ -8,10 +8,10 @@ import torch
 
 from synth import skeleton
 from synth.errors import BadOption
-from synth.motion import terms
+from synth.motion import contact, penetration, terms
+from synth.motion.contact import Points
 from synth.motion.fit import Prior, Problem, Report, fit, lbfgs, matern_factor, one_thread
 from synth.motion.kinematics import exp_map, forward_kinematics, log_map
-from synth.motion.terms import Points
 from synth.rotation import axis_angle_to_matrix
 from synth.skeleton import JOINT
 
@@ -141,7 +141,7 @@ def test_joint_targets_are_reached_and_hidden_ones_ignored() -> None:
 def test_a_contact_holds_in_its_window_only_and_joins_two_people() -> None:
     window = torch.zeros(1, 40)
     window[:, 15:25] = 1
-    term = terms.ContactHold(point(0, "left_hand"), point(1, "right_hand"), window)
+    term = contact.ContactHold(point(0, "left_hand"), point(1, "right_hand"), window)
     rest = standing(2, 40)[0]
     transl, rotmats, _ = solved([term], frames=40, people=2, steps=80)
     joints = joints_of(rest, transl, rotmats)
@@ -152,11 +152,11 @@ def test_a_contact_holds_in_its_window_only_and_joins_two_people() -> None:
 
 def test_slack_is_free_and_palms_turn() -> None:
     here = (0.0, -0.72, 1.35)
-    loose = terms.ContactHold(point(0, "right_hand"), world(here), torch.ones(1, 12), slack=0.3)
+    loose = contact.ContactHold(point(0, "right_hand"), world(here), torch.ones(1, 12), slack=0.3)
     rest = standing(1, 12)[0]
     joints = joints_of(rest, *solved([loose])[:2])
     assert 0.0 < float((joints[0, 5, 23] - torch.tensor(here)).norm()) < 0.31
-    up = terms.ContactHold(
+    up = contact.ContactHold(
         point(0, "right_hand", normal=(0, -1, 0)), world(here, normal=(0.0, 1.0, 0.0)), torch.ones(1, 12), turn=0.05
     )
     _, rotmats, _ = solved([up], steps=120)
@@ -170,7 +170,7 @@ def test_feet_lock() -> None:
     transl = transl + torch.linspace(0, 0.2, 20)[None, :, None] * torch.tensor([1.0, 0.0, 0.0])
     anchor = torch.tensor([0.0, 0.1, 0.0])
     sole = point(0, "left_ankle", (0.0, -0.07, 0.0))
-    lock = terms.FootLock(sole, anchor.expand(1, 20, 3).clone(), torch.ones(1, 20))
+    lock = contact.FootLock(sole, anchor.expand(1, 20, 3).clone(), torch.ones(1, 20))
     moved, turned, _ = fit(Problem(rest, transl, rotmats, FPS, [lock]), steps=60)
     joints, spun = forward_kinematics(turned, rest[:, None], moved)
     where = joints[0, :, 7] + spun[0, :, 7] @ torch.tensor([0.0, -0.07, 0.0])
@@ -180,7 +180,7 @@ def test_feet_lock() -> None:
 
 def test_floor_pushes_up() -> None:
     rest, transl, rotmats = standing(1, 8)
-    term = terms.Floor(point(0, "left_ankle", (0.0, -0.07, 0.0)))
+    term = contact.Floor(point(0, "left_ankle", (0.0, -0.07, 0.0)))
     moved, turned, _ = fit(Problem(rest, transl - torch.tensor([0.0, 0.0, 0.1]), rotmats, FPS, [term]))
     assert float(joints_of(rest, moved, turned)[0, :, 7, 2].min()) - 0.07 > -0.006
 
@@ -188,11 +188,11 @@ def test_floor_pushes_up() -> None:
 def test_distance_to_a_box() -> None:
     half = torch.tensor([1.0, 2.0, 3.0])
     points = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [2.0, 3.0, 0.0], [0.9, 0.0, 0.0]])
-    np.testing.assert_allclose(terms.box_distance(points, half), [-1.0, 1.0, np.sqrt(2), -0.1], atol=1e-5)
+    np.testing.assert_allclose(penetration.box_distance(points, half), [-1.0, 1.0, np.sqrt(2), -0.1], atol=1e-5)
 
 
 def test_furniture_and_partner_push_out() -> None:
-    box = terms.BoxPenetration(
+    box = penetration.BoxPenetration(
         point(0, "pelvis"), torch.tensor([0.12]), torch.tensor([[0.1, 0.0, 0.95]]), torch.tensor([0.3]),
         torch.tensor([[0.05, 0.5, 0.2]]), torch.ones(1, 1),
     )  # fmt: skip
@@ -201,7 +201,7 @@ def test_furniture_and_partner_push_out() -> None:
     assert float(joints[0, 4, 0, 0]) < -0.03
     people = Points.of([(p, 0, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0)) for p in (0, 1)])
     top = Points.of([(p, 9, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0)) for p in (0, 1)])
-    near = terms.PartnerPenetration(
+    near = penetration.PartnerPenetration(
         people, top, torch.tensor([0.12, 0.12]), torch.tensor([0]), torch.tensor([1]), torch.tensor([0.0])
     )
     rest, transl, rotmats = standing(2, 8)
@@ -217,7 +217,7 @@ def test_capsule_distance_is_that_of_a_dense_sampling() -> None:
     share = torch.linspace(0, 1, 201, dtype=torch.double)[:, None, None]
     first, second = a + share * (b - a), c + share * (d - c)
     wanted = (first[:, None] - second[None]).norm(dim=-1).amin((0, 1))
-    np.testing.assert_allclose(terms._capsule_depth(a, b, c, d), wanted, atol=0.02)
+    np.testing.assert_allclose(penetration.segment_distance(a, b, c, d), wanted, atol=0.02)
 
 
 def test_limits_bring_a_broken_knee_back() -> None:
@@ -237,7 +237,7 @@ def test_key_pose_look_prior_and_balance() -> None:
     assert float(log_map(turned[0, 5, 18])[1]) < -1.1
 
     eye = point(0, "head", normal=(0.0, 0.0, 1.0))
-    look = terms.LookAt(eye, world((1.0, 1.0, 1.5)), torch.ones(1, 10), sigma=0.1, free=0.05)
+    look = contact.LookAt(eye, world((1.0, 1.0, 1.5)), torch.ones(1, 10), sigma=0.1, free=0.05)
     moved, turned, _ = fit(Problem(rest, transl, rotmats, FPS, [look]), steps=80)
     joints, spun = forward_kinematics(turned, rest[:, None], moved)
     line = torch.tensor([1.0, 1.0, 1.5]) - joints[0, 5, 15]
@@ -267,20 +267,10 @@ def test_smoothness_calms_a_jump_and_leaves_constant_velocity(order: str) -> Non
     assert float(torch.diff(moved[0, :, 0]).abs().max()) < 0.07
 
 
-def test_foot_contacts_are_seen() -> None:
-    joints = torch.zeros(1, 40, 24, 3)
-    joints[0, 20:, 10, 0] = torch.linspace(0, 1, 20)
-    joints[0, :, 11, 2] = 0.5
-    contact = terms.detect_foot_contacts(joints, FPS)
-    assert bool(contact[0, :18, 0].all())
-    assert not bool(contact[0, 22:, 0].any())
-    assert not bool(contact[0, :, 1].any())
-
-
 def test_the_same_twice() -> None:
     def once() -> bytes:
         torch.set_num_threads(1)
-        term = terms.ContactHold(point(0, "left_hand"), world((0.4, 0.3, 1.2)), torch.ones(1, 12))
+        term = contact.ContactHold(point(0, "left_hand"), world((0.4, 0.3, 1.2)), torch.ones(1, 12))
         transl, rotmats, _ = solved([term, terms.JointLimits(), terms.Smoothness()])
         return transl.numpy().tobytes() + rotmats.numpy().tobytes()
 
@@ -289,7 +279,7 @@ def test_the_same_twice() -> None:
 
 def test_held_people_and_joints_stay() -> None:
     rest, transl, rotmats = standing(2, 10)
-    term = terms.ContactHold(point(0, "left_hand"), point(1, "right_hand"), torch.ones(1, 10))
+    term = contact.ContactHold(point(0, "left_hand"), point(1, "right_hand"), torch.ones(1, 10))
     problem = Problem(rest, transl, rotmats, FPS, [term], Prior(joints={JOINT["left_elbow"]: 0.0}), still=(False, True))
     moved, turned, _ = fit(problem)
     np.testing.assert_allclose(moved[1], transl[1], atol=1e-7)

@@ -15,9 +15,10 @@ from synth.body import BodyModel
 from synth.corpus.care.tracks import Track, breathe
 from synth.interaction import Interaction
 from synth.motion import evidence
+from synth.motion.contact import Resting
 from synth.motion.fit import Prior, Problem, fit
 from synth.motion.proxies import proxies_of, skin_of
-from synth.motion.terms import Balance, JointLimits, KeyPose, Resting, Smoothness
+from synth.motion.terms import Balance, JointLimits, KeyPose, Smoothness
 from synth.rotation import axis_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw, upright
 

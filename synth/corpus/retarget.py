@@ -16,7 +16,7 @@ from synth.corpus import anatomy, ground
 from synth.corpus.capture import Capture
 from synth.errors import BadOption
 from synth.interaction import Interaction, Meta, single
-from synth.motion import terms
+from synth.motion import contact, terms
 from synth.motion.fit import Prior, Problem, State, Term, fit
 from synth.skeleton import facing_yaw, transform_root
 
@@ -85,7 +85,7 @@ class Carried:
     True of everything people do slowly; only leave it out for jumps. `window` [T] switches frames off.
     """
 
-    points: terms.Points
+    points: contact.Points
     window: torch.Tensor
     sigma: float = 0.01
     name: str = "carried"
@@ -119,7 +119,7 @@ def floor_terms(
 ) -> tuple[Term, ...]:
     """What one of the people of a problem owes the floor: standing soles keep their place, nothing is below it."""
     planting = ground.plant(body, betas, rotmats, transl, fps)
-    soles = terms.Points(
+    soles = contact.Points(
         torch.full((4,), person, dtype=torch.long),
         torch.from_numpy(planting.joints),
         torch.from_numpy(planting.offsets.astype(np.float32)),
@@ -130,15 +130,15 @@ def floor_terms(
         np.concatenate([offsets, planting.offsets.astype(np.float32)]),
     )
     owner = torch.full((len(ids),), person, dtype=torch.long)
-    surface = terms.Points(owner, torch.from_numpy(ids), torch.from_numpy(offsets))
+    surface = contact.Points(owner, torch.from_numpy(ids), torch.from_numpy(offsets))
     return (
-        terms.FootLock(
+        contact.FootLock(
             soles,
             torch.from_numpy(planting.anchor.astype(np.float32)),
             torch.from_numpy(planting.planted.astype(np.float32)),
         ),
-        terms.Floor(soles),
-        terms.Floor(surface, sigma=0.006, name="floor_body"),
+        contact.Floor(soles),
+        contact.Floor(surface, sigma=0.006, name="floor_body"),
         Carried(surface, torch.ones(len(transl))),
     )
 

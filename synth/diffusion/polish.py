@@ -24,12 +24,13 @@ from synth.interaction import Contact, Interaction
 from synth.motion import mesh
 from synth.motion.adapt import adapt
 from synth.motion.carry import in_hands
+from synth.motion.contact import Floor
 from synth.motion.evidence import SIDES, detected_feet, lying_flesh, sole_points, spots_of, swinging_feet, window
 from synth.motion.fit import Prior, State, Term
 from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
 from synth.motion.skinned import entered, overlap
-from synth.motion.terms import Floor, Pace
+from synth.motion.terms import Pace
 from synth.room import Furniture, Room
 from synth.rotation import matrix_from_6d, matrix_to_axis_angle
 from synth.skeleton import JOINT

@@ -17,11 +17,12 @@ from synth.body import BodyModel
 from synth.interaction import Contact, Interaction, Prop
 from synth.motion import evidence
 from synth.motion.carry import in_hands
+from synth.motion.contact import FootLock
 from synth.motion.fit import Prior, Problem, Term, fit
 from synth.motion.kinematics import exp_map, forward_kinematics, log_map
 from synth.motion.proxies import Proxies, proxies_of
 from synth.motion.quality import measure
-from synth.motion.terms import FootLock, JointLimits, KeyPose, Smoothness
+from synth.motion.terms import JointLimits, KeyPose, Smoothness
 from synth.room import Box, Furniture, Room, furniture_from_json
 from synth.rooms.props import is_furniture
 from synth.rotation import Array, matrix_to_axis_angle

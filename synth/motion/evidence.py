@@ -13,19 +13,11 @@ import torch
 from torch import Tensor
 
 from synth.interaction import Contact, Interaction, Prop
+from synth.motion.contact import ContactHold, Floor, FootLock, Points, Resting
 from synth.motion.fit import State
 from synth.motion.kinematics import forward_kinematics
+from synth.motion.penetration import BoxPenetration, HandPenetration, PartnerPenetration
 from synth.motion.proxies import Proxies, capsule_points, capsule_spheres, points_of, skin_of
-from synth.motion.terms import (
-    BoxPenetration,
-    ContactHold,
-    Floor,
-    FootLock,
-    HandPenetration,
-    PartnerPenetration,
-    Points,
-    Resting,
-)
 from synth.room import Box, Furniture
 from synth.rooms.props import handle, is_furniture, prop_piece
 from synth.rotation import Array, axis_angle_to_matrix, yaw_matrix

@@ -16,7 +16,7 @@ import torch
 
 from synth.body.model import BodyModel
 from synth.errors import BadOption
-from synth.motion.terms import Points, Skin
+from synth.motion.contact import Points, Skin
 from synth.rotation import Array
 from synth.skeleton import JOINT
 

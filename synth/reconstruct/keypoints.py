@@ -11,8 +11,8 @@ from torch import Tensor
 
 from synth.body.model import BodyModel
 from synth.errors import BadOption
+from synth.motion.contact import Points
 from synth.motion.fit import State
-from synth.motion.terms import Points
 from synth.reconstruct.projection import Optics
 from synth.rotation import Array
 from synth.skeleton import COCO_KEYPOINTS, JOINT

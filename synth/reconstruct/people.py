@@ -21,10 +21,11 @@ from synth.camera import Camera
 from synth.errors import BadOption
 from synth.interaction import Contact, Interaction
 from synth.motion import evidence
+from synth.motion.contact import Resting
 from synth.motion.fit import Prior, Problem, Report, State, Term, fit
 from synth.motion.proxies import Proxies, points_of, proxies_of
 from synth.motion.quality import state_of
-from synth.motion.terms import JointLimits, KeyPose, Resting, Smoothness
+from synth.motion.terms import JointLimits, KeyPose, Smoothness
 from synth.reconstruct.grounding import Carrier, carried_by, stood
 from synth.reconstruct.keypoints import Observed, Reprojection, coco_points, projected, reprojection_error
 from synth.reconstruct.occlusion import Occluded, occluded

@@ -16,9 +16,10 @@ from synth.body import BodyModel
 from synth.corpus.care.tracks import FeetPath, Track, along
 from synth.interaction import ActionSegment, Contact, Interaction, Prop
 from synth.motion import evidence
+from synth.motion.contact import FootLock, LookAt
 from synth.motion.fit import Prior, Problem, Report, Term, fit
 from synth.motion.proxies import Proxies, points_of, proxies_of
-from synth.motion.terms import Balance, FootLock, JointLimits, KeyPose, LookAt, Smoothness
+from synth.motion.terms import Balance, JointLimits, KeyPose, Smoothness
 from synth.room import Furniture
 from synth.rotation import Array, axis_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT
