@@ -14,14 +14,20 @@ import click
 from synth.errors import BadFile, BadOption, CareSynthError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from render.plan import JobSettings
     from render.run import Tally
+
+    ProgressBar = Callable[[int, Tally], AbstractContextManager[Callable[[str, Tally], None]]]
 
 # Nothing heavy is imported before the options are known to be good: --help must come at once.
 
 GENERATORS = ("retrieval", "diffusion")
+MOODS = ("day", "evening", "night")
 ENGINES, DEVICES = ("cycles", "eevee", "workbench"), ("auto", "cpu", "gpu")
-MAX_SECONDS, MAX_FPS = 600.0, 120.0
+DEFAULT_SECONDS, MAX_SECONDS, MAX_FPS = 10.0, 600.0, 120.0
 MAX_SEED = 2**63 - 1
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 
@@ -31,11 +37,15 @@ EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 @click.option("--prompt", "prompts", multiple=True, help="What happens, in words. May be given several times.")
 @click.option("--prompts", "prompts_file", type=click.Path(path_type=Path), help="A text file with one prompt a line.")
 @click.option("--n", type=int, default=1, help="Performances of each prompt.")
+@click.option("--interaction", type=click.Path(path_type=Path), help="Film this motion: a file or a stage folder.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The data set's folder.")
 @click.option("--seed", type=int, default=0, help="The same seed gives the same clips.")
-@click.option("--seconds", type=float, default=10.0, help="Length of each clip.")
+@click.option("--seconds", type=float, help="Length of each clip.  [default: 10, or the motion's]", show_default=False)
 @click.option("--fps", type=float, default=10.0, help="Frames a second.")
 @click.option("--size", default="320x240", help="WIDTHxHEIGHT in pixels, both even.")
+@click.option("--near", help="Id of the furniture at which it is to happen.")
+@click.option("--light", type=click.Choice(MOODS), help="Of every clip.  [default: drawn]", show_default=False)
+@click.option("--looks", type=click.Path(path_type=Path), help="A file of people's looks (docs/stage.md).")
 @click.option("--camera", default="random", help="A camera of the room, `random`, or `all`: each performance by each.")
 @click.option("--engine", type=click.Choice(ENGINES), default="cycles", help="Blender's renderer.")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="Where Cycles renders.")
@@ -75,14 +85,45 @@ class Options:
         self.given = given
         self.out: Path = given["out"]
         self.width, self.height = parse_size(given["size"])
+        self.motion: Path | None = None
+        self.stage: Path | None = None
+        if given["interaction"] is not None:
+            self._read_motion(given["interaction"])
         self.prompts = read_prompts(given["prompts"], given["prompts_file"])
         _between("--n", given["n"], 1, 10**6)
         _between("--seed", given["seed"], 0, MAX_SEED)
         _between("--samples", given["samples"], 1, 4096)
         _between("--fps", given["fps"], 1, MAX_FPS)
-        _between("--seconds", given["seconds"], 1 / given["fps"], MAX_SECONDS)
+        self._check_length()
         if given["workers"] is not None:
             _between("--workers", given["workers"], 1, 256)
+
+    def _read_motion(self, path: Path) -> None:
+        """The given motion: it says what happens where no prompt does."""
+        from render.given import given_files, said
+        from synth.interaction import load_interaction
+
+        self.motion, self.stage = given_files(path)
+        motion = load_interaction(self.motion)
+        if not self.given["prompts"] and self.given["prompts_file"] is None:
+            self.given["prompts"] = (said(motion),)
+        useless = {"near": "motion", "model": "motion"} | ({"looks": "people's looks"} if self.stage else {})
+        for name, what in useless.items():
+            if self.given[name] is not None:
+                raise BadOption(f"--{name}", str(self.given[name]), f"nothing: --interaction brings the {what}")
+
+    def _check_length(self) -> None:
+        """Seconds and frames a second; the seconds become whole frames of a given motion."""
+        fps, seconds = self.given["fps"], self.given["seconds"]
+        if self.motion is None:
+            self.seconds: float = DEFAULT_SECONDS if seconds is None else seconds
+            _between("--seconds", self.seconds, 1 / fps, MAX_SECONDS)
+            return
+        from render.given import given_motion
+
+        if seconds is not None:
+            _between("--seconds", seconds, 1 / fps, MAX_SECONDS)
+        self.seconds = given_motion(self.motion, fps, seconds).seconds
 
     def settings(self) -> JobSettings:
         """What the data set is, whoever makes it and with however many processes."""
@@ -97,8 +138,20 @@ class Options:
         if body != "makehuman":
             inputs.append(("body", _digest(Path(body))))
             body = str(Path(body).resolve())
-        model = given["model"]
-        if given["generator"] == "diffusion":
+        model, looks, light = given["model"], given["looks"], given["light"]
+        if looks is not None:
+            from render.look import read_looks
+
+            read_looks(looks)
+            inputs.append(("looks", _digest(looks)))
+        if self.motion is not None:
+            inputs.append(("interaction", _digest(self.motion)))
+            if self.stage is not None:
+                from render.given import read_stage
+
+                light = light or read_stage(self.stage).mood
+                inputs.append(("stage", _digest(self.stage)))
+        elif given["generator"] == "diffusion":
             from synth.diffusion.generate import found_model
 
             inputs.append(("model", _digest(found_model(model))))
@@ -109,35 +162,42 @@ class Options:
             prompts=self.prompts,
             n=given["n"],
             seed=given["seed"],
-            seconds=given["seconds"],
+            seconds=self.seconds,
             fps=given["fps"],
             width=self.width,
             height=self.height,
             camera=given["camera"],
             engine=given["engine"],
             samples=given["samples"],
-            generator=given["generator"],
-            model=None if model is None else str(model.resolve()),
+            generator=given["generator"] if self.motion is None else "given",
+            model=_resolved(model),
             depth=given["depth"],
             body=body,
             text_encoder=given["text_encoder"],
             inputs=tuple(inputs),
+            near=given["near"],
+            light=light,
+            looks=_resolved(looks),
+            interaction=_resolved(self.motion),
+            stage=_resolved(self.stage),
         )
 
 
-def make(options: Options) -> dict[str, Any]:
-    """Do the job; the summary as a JSON object."""
+def make(options: Options, progress: ProgressBar | None = None) -> dict[str, Any]:
+    """Do the job; the summary as a JSON object. ``progress`` takes the place of the bar on stderr."""
     import os
 
     from render.dataset import clean_up, discard_if_empty, locked, open_dataset, write_manifest, write_report
+    from render.given import room_of
     from render.plan import plan_take
     from render.run import Job, Tally, run, todo, versions
-    from synth.rooms import load_room
 
     started = time.monotonic()
     settings = options.settings()
-    room = load_room(settings.scene)
+    room = room_of(settings)
     _check_files(settings, room)
+    if settings.near is not None:
+        room.piece(settings.near)
     clips_a_take = len(
         {plan.id for plan in plan_take(settings, room, 0)}
     )  # also finds an unknown camera before anything is written
@@ -151,7 +211,9 @@ def make(options: Options) -> dict[str, Any]:
         job = Job(settings, options.out, versions(), options.given["device"], threads)
         takes, tally.kept = todo(job, room)
         try:
-            with _progress((settings.takes * clips_a_take - tally.kept) * settings.frames, tally) as report:
+            with (progress or _progress)(
+                (settings.takes * clips_a_take - tally.kept) * settings.frames, tally
+            ) as report:
                 run(job, takes, min(workers, max(1, len(takes))), tally, report)
             if tally.failed and not tally.made and not tally.kept:
                 raise CareSynthError(tally.failed[0][1])
@@ -254,6 +316,10 @@ def _check_files(settings: JobSettings, room: Any) -> None:
         from synth.body import load_body
 
         load_body(settings.body)
+
+
+def _resolved(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
 
 
 def _digest(path: Path) -> str:

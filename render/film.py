@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from render.clip import plain, write_depth, write_labels, write_masks
+from render.given import given_motion, measured, read_stage, room_of
 from render.labels import SCHEMA_VERSION, LabelTable, PersonFrame, contact_frames, depth_in_body
-from render.look import Look, draw_look
+from render.look import Look, draw_look, read_looks
 from render.plan import LOOK, MOTION, ClipPlan, JobSettings
 from render.video import video_writer, write_poster
 from synth import taxonomy
@@ -20,8 +21,11 @@ from synth.body.outfits import dressed_vertices
 from synth.gltf import SceneMesh
 from synth.interaction import Interaction, Prop, meta_to_json
 from synth.room import Room
-from synth.rooms import load_room, room_meshes
+from synth.rooms import room_meshes
 from synth.skeleton import COCO_KEYPOINTS, SMPL_JOINTS, forward_kinematics
+
+if TYPE_CHECKING:
+    from render.blender.light import LightParams
 
 LIGHT_VARIATION = 5  # seed purpose after those of render.plan
 Progress = Callable[[int, int], None]  # frames done, frames of this clip
@@ -39,7 +43,7 @@ class Performance:
         match: how the generator chose the motion, a JSON object.
         warning: for the user, or None.
         rejected: attempts thrown away because they did not show what the prompt asks.
-        generator: what made the motion, "retrieval" or "diffusion".
+        generator: what made the motion, "retrieval", "diffusion" or "given".
     """
 
     interaction: Interaction
@@ -65,32 +69,60 @@ class Studio:
     ) -> None:
         self.settings, self.versions, self.scratch = settings, versions, scratch
         self.device, self.threads = device, threads
-        self.room: Room = load_room(settings.scene)
+        self.room: Room = room_of(settings)
         self.meshes: list[SceneMesh] = room_meshes(self.room)
         self.model: BodyModel = load_body(settings.body)
+        self.stage = None if settings.stage is None else read_stage(settings.stage)
+        self.wishes = self.stage.looks if self.stage else read_looks(settings.looks) if settings.looks else ()
         self._generator: Any = None
+
+    @property
+    def generator(self) -> Any:
+        """What makes the motions."""
+        if self._generator is None:
+            self._generator = make_generator(self.settings, self.room, self.model)
+        return self._generator
 
     def perform(self, prompt: str, take_seed: Callable[[int], np.random.SeedSequence]) -> Performance:
         """Make the motion of one take and measure it; ``take_seed`` gives the take's seed for a purpose."""
-        if self._generator is None:
-            self._generator = make_generator(self.settings, self.room, self.model)
         settings = self.settings
-        made = self._generator.generate(prompt, take_seed(MOTION), seconds=settings.seconds, fps=settings.fps)
+        look_rng = np.random.default_rng(take_seed(LOOK))
+        if settings.interaction is not None:
+            given = given_motion(settings.interaction, settings.fps, settings.seconds)
+            motion, actions = measured(replace(given, meta=replace(given.meta, text=prompt)), self.model, self.room)
+            return self._show(motion, actions, look_rng, {}, self._doubts(given, motion), 0, "given")
+        made = self.generator.generate(prompt, take_seed(MOTION), seconds=settings.seconds, fps=settings.fps)
         interaction = made.interaction
         if interaction.frames != settings.frames or interaction.fps != settings.fps:
             raise RuntimeError(f"the generator made {interaction.frames} frames at {interaction.fps} a second")
-        rest = self.model.rest_joints(interaction.betas)
-        joints, _ = forward_kinematics(interaction.rotations(), rest[:, None], interaction.transl)
-        return Performance(
-            interaction=interaction,
-            joints=joints,
-            actions=made.actions,
-            look=draw_look(np.random.default_rng(take_seed(LOOK)), interaction.meta),
-            match=plain(made.match_to_json()),
-            warning=made.warning,
-            rejected=int(made.rejected),
-            generator=made.generator,
-        )
+        match = plain(made.match_to_json())
+        return self._show(interaction, made.actions, look_rng, match, made.warning, int(made.rejected), made.generator)
+
+    def _show(
+        self, motion: Interaction, actions: Any, rng: np.random.Generator, match: dict[str, Any], warning: str | None,
+        rejected: int, generator: str,
+    ) -> Performance:  # fmt: skip
+        rest = self.model.rest_joints(motion.betas)
+        joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
+        look = draw_look(rng, motion.meta, self.wishes)
+        return Performance(motion, joints, actions, look, match, warning, rejected, generator)
+
+    def _doubts(self, motion: Interaction, shown: Interaction) -> str | None:
+        """What of a given motion does not belong to this studio, or is not as its file says, for the user."""
+        texts = []
+        if motion.meta.interaction_class != shown.meta.interaction_class:
+            texts.append(f"it does not show {motion.meta.interaction_class} any more, so that no class is stated")
+        if motion.meta.body_model != self.model.name:
+            texts.append(f"the shapes are of the body {motion.meta.body_model}, shown on {self.model.name}")
+        if motion.meta.room not in (None, self.room.name):
+            texts.append(f"it was made in the room {motion.meta.room}, shown in {self.room.name}")
+        return "; ".join(texts) or None
+
+    def light(self, plan_seed: Callable[[int], np.random.SeedSequence]) -> LightParams:
+        """The small variations of a take's light: those of the stage, or drawn."""
+        from render.blender.light import draw_light
+
+        return self.stage.light if self.stage else draw_light(np.random.default_rng(plan_seed(LIGHT_VARIATION)))
 
     def film(self, show: Performance, plan: ClipPlan, folder: Path, progress: Progress) -> dict[str, Any]:
         """Film a performance with one camera into ``folder``; returns ``labels.json``'s object."""
@@ -104,7 +136,7 @@ class Studio:
         depths = np.zeros(masks.shape if settings.depth else (0, 0, 0), np.float32)
         poster: np.ndarray | None = None
         stage = Stage(
-            self.room, self.meshes, self.model, show.look, motion.betas, plan.mood, plan.seed(LIGHT_VARIATION),
+            self.room, self.meshes, self.model, show.look, motion.betas, plan.mood, self.light(plan.seed),
             plan.camera,
             RenderSettings(
                 settings.width, settings.height, settings.engine, self.device, settings.samples, threads=self.threads
@@ -236,10 +268,10 @@ def make_generator(settings: JobSettings, room: Room, model: BodyModel) -> Any:
     if settings.generator == "diffusion":
         from synth.diffusion.generate import DiffusionGenerator
 
-        return DiffusionGenerator(room, model, settings.text_encoder, settings.model, fallback=True)
+        return DiffusionGenerator(room, model, settings.text_encoder, settings.model, near=settings.near, fallback=True)
     from synth.corpus.retrieve import RetrievalGenerator
 
-    return RetrievalGenerator(room, model, settings.text_encoder)
+    return RetrievalGenerator(room, model, settings.text_encoder, near=settings.near)
 
 
 def prop_tracks(props: Sequence[Prop], frames: int) -> np.ndarray:

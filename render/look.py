@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
+from synth import taxonomy
+from synth.errors import BadFile
+from synth.files import read_json
+
 Colour = tuple[float, float, float]  # linear RGB, 0..1
+OUTFITS, PATTERNS = ("scrubs", "gown", "everyday", "pyjamas"), ("plain", "stripes", "checks", "dots")
+LOOKS_VERSION = 1
 
 # skin tones from Fitzpatrick type I to VI, sRGB
 _TONES = ("e6bda3", "dcaa8b", "cd9670", "ad7852", "815237", "513022")
@@ -78,6 +85,22 @@ class Look:
     def as_json(self) -> dict[str, Any]:
         """Plain values for labels and manifests."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for of somebody's looks; all else is drawn.
+
+    Attributes:
+        role: of the people it is for; None: for the person at its own place in the list.
+        outfit, tone: as of ``draw_person_look``.
+        fixed: fields of ``PersonLook`` that are set whatever is drawn.
+    """
+
+    role: str | None = None
+    outfit: str | None = None
+    tone: float | None = None
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def linear(srgb: str) -> Colour:
@@ -188,19 +211,108 @@ def draw_person_look(
                       int(rng.integers(1 << 16)))  # fmt: skip
 
 
-def draw_look(rng: np.random.Generator, meta: Any) -> Look:
+def draw_look(rng: np.random.Generator, meta: Any, wishes: Sequence[Wish] = ()) -> Look:
     """Draw the appearance of a clip's people from their roles, genders and ages.
 
     Args:
         rng: source of chance.
         meta: an interaction's ``meta`` (attributes ``roles``, ``genders``, ``ages``).
+        wishes: what is not left to chance; the last that is for somebody counts.
     """
     roles = list(meta.roles)
     genders = list(getattr(meta, "genders", None) or ["female"] * len(roles))
     ages = list(getattr(meta, "ages", None) or [None] * len(roles))
     usual = {"staff": 38.0, "patient": 82.0}
     people = []
-    for role, gender, age in zip(roles, genders, ages, strict=True):
+    for index, (role, gender, age) in enumerate(zip(roles, genders, ages, strict=True)):
         known = usual.get(role, 45.0) if age is None else float(age)
-        people.append(draw_person_look(rng, role, gender if gender in ("female", "male") else "female", known))
+        mine = [
+            wish for place, wish in enumerate(wishes) if wish.role == role or (wish.role is None and place == index)
+        ]
+        wish = mine[-1] if mine else Wish()
+        gender = gender if gender in ("female", "male") else "female"
+        drawn = draw_person_look(rng, role, gender, known, wish.outfit, wish.tone)
+        people.append(replace(drawn, **wish.fixed))
     return Look(tuple(people))
+
+
+def read_looks(path: str | PathLike[str]) -> tuple[Wish, ...]:
+    """Read a file of looks (docs/stage.md): ``{"version": 1, "people": [{...}, ...]}``.
+
+    Raises:
+        BadFile: names the entry and its field that is wrong.
+    """
+    value = read_json(path)
+    if not isinstance(value, Mapping):
+        raise BadFile(path, "file", value, 'an object with "version" and "people"')
+    if value.get("version") != LOOKS_VERSION:
+        raise BadFile(path, "version", value.get("version"), f"{LOOKS_VERSION}")
+    return wishes_from(value.get("people"), path, "people")
+
+
+def wishes_from(value: Any, where: str | PathLike[str], at: str) -> tuple[Wish, ...]:
+    """Wishes from a JSON list, an entry each; null stands for nobody's."""
+    if not isinstance(value, list):
+        raise BadFile(where, at, value, "a list with an object for each person")
+    return tuple(_wish(item, where, f"{at}[{index}]") for index, item in enumerate(value))
+
+
+def _wish(value: Any, where: str | PathLike[str], at: str) -> Wish:
+    if value is None:
+        return Wish()
+    if not isinstance(value, Mapping):
+        raise BadFile(where, at, value, "an object, or null")
+    known = {item.name for item in fields(PersonLook)}
+    for name, entry in value.items():
+        if name in ("role", "tone"):
+            continue
+        if name not in known:
+            raise BadFile(where, f"{at}.{name}", entry, f"one of the keys role, tone, {', '.join(sorted(known))}")
+    role, tone = value.get("role"), value.get("tone")
+    if role is not None and role not in taxonomy.ROLES:
+        raise BadFile(where, f"{at}.role", role, f"one of {', '.join(taxonomy.ROLES)}")
+    fixed = {name: _look_field(name, value[name], where, f"{at}.{name}") for name in value if name in known}
+    return Wish(
+        role, fixed.get("outfit"), None if tone is None else _share(tone, where, f"{at}.tone"),
+        {name: entry for name, entry in fixed.items() if name != "outfit"},
+    )  # fmt: skip
+
+
+def _look_field(name: str, value: Any, where: str | PathLike[str], at: str) -> Any:
+    """One field of a ``PersonLook``, checked."""
+    from synth.body import outfits
+
+    garments = sorted({part for parts in outfits.OUTFITS.values() for part in parts})
+    choices: dict[str, tuple[Any, ...]] = {"outfit": OUTFITS, "pattern": PATTERNS, "hair": (*outfits.HAIR, None)}
+    if name in choices:
+        if value not in choices[name]:
+            raise BadFile(where, at, value, f"one of {', '.join(str(item) for item in choices[name])}")
+        return value
+    if name == "parts":
+        if not isinstance(value, list) or any(part not in garments for part in value):
+            raise BadFile(where, at, value, f"a list of {', '.join(garments)}")
+        return tuple(value)
+    if name == "colours":
+        if not isinstance(value, Mapping):
+            raise BadFile(where, at, value, "an object of colours")
+        return {str(part): _colour(colour, where, f"{at}.{part}") for part, colour in value.items()}
+    if name == "beard":
+        return _share(value, where, at)
+    if name in ("age", "seed"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1 << 16:
+            raise BadFile(where, at, value, "a number from 0 to 65535")
+        return float(value) if name == "age" else int(value)
+    return _colour(value, where, at)
+
+
+def _colour(value: Any, where: str | PathLike[str], at: str) -> Colour:
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        raise BadFile(where, at, value, "three numbers from 0 to 1, linear RGB")
+    red, green, blue = (_share(part, where, at) for part in value)
+    return red, green, blue
+
+
+def _share(value: Any, where: str | PathLike[str], at: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise BadFile(where, at, value, "a number from 0 to 1")
+    return float(value)

@@ -43,6 +43,9 @@ class JobSettings:
         depth: write depth too. body: "makehuman" or a SMPL file.
         text_encoder: folder of the text encoder, or None for the one that is found.
         inputs: SHA-256 of the user's own files that go in.
+        near: furniture at which it is to happen, or None. light: a mood, None for drawn. looks: a file of looks.
+        interaction: a file of motion that is filmed as it is, instead of any that is made. stage: the ``stage.json``
+            whose looks, light and cameras it is filmed with.
     """
 
     scene: str
@@ -62,6 +65,11 @@ class JobSettings:
     body: str = "makehuman"
     text_encoder: str | None = None
     inputs: tuple[tuple[str, str], ...] = ()
+    near: str | None = None
+    light: str | None = None
+    looks: str | None = None
+    interaction: str | None = None
+    stage: str | None = None
 
     @property
     def takes(self) -> int:
@@ -127,7 +135,6 @@ def plan_take(settings: JobSettings, room: Room, take: int) -> tuple[ClipPlan, .
     """
     rng = np.random.default_rng(seed_of(settings.seed, take, CAMERA))
     prompt = settings.prompts[take % len(settings.prompts)]
-    mood = MOODS[np.random.default_rng(seed_of(settings.seed, take, LIGHT)).choice(len(MOODS), p=MOOD_SHARES)]
     plans = []
     for name in chosen_cameras(settings.camera, room, rng):
         camera = room.camera(name).scaled(settings.width, settings.height)
@@ -137,12 +144,20 @@ def plan_take(settings: JobSettings, room: Room, take: int) -> tuple[ClipPlan, .
                 take=take,
                 prompt=prompt,
                 camera_name=name,
-                camera=jitter(camera, room, rng),
-                mood=mood,
+                camera=camera if settings.stage else jitter(camera, room, rng),
+                mood=mood_of(settings, take),
                 job_seed=settings.seed,
             )
         )
     return tuple(plans)
+
+
+def mood_of(settings: JobSettings, take: int) -> str:
+    """The light of a take: the one asked for, or drawn."""
+    if settings.light is not None:
+        return settings.light
+    rng = np.random.default_rng(seed_of(settings.seed, take, LIGHT))
+    return MOODS[rng.choice(len(MOODS), p=MOOD_SHARES)]
 
 
 def chosen_cameras(choice: str, room: Room, rng: np.random.Generator) -> Sequence[str]:

@@ -28,6 +28,8 @@ MAGIC, JSON_CHUNK, BINARY_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 TRIANGLES, STRIP, FAN = 4, 5, 6
+FLOAT, UINT, UBYTE = 5126, 5125, 5121
+VERTICES, FACES = 34962, 34963  # targets of buffer views
 SIZE_LIMIT = 1 << 30  # bytes; a room is a few megabytes
 DEPTH_LIMIT = 64  # levels of nodes
 KNOWN_EXTENSIONS = {"KHR_materials_emissive_strength", "KHR_mesh_quantization"}
@@ -62,81 +64,93 @@ class SceneMesh:
 
 def write_glb(path: str | PathLike[str], meshes: Sequence[SceneMesh]) -> None:
     """Write the meshes as one binary glTF file, atomically; equal meshes give equal bytes."""
-    document, binary = _document(meshes)
-    text = json.dumps(document, separators=(",", ":"), sort_keys=True, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    total = 12 + 8 + len(text) + 8 + len(binary)
-    with atomic_path(path) as temporary, open(temporary, "wb") as out:
-        out.write(struct.pack("<III", MAGIC, 2, total))
-        out.write(struct.pack("<II", len(text), JSON_CHUNK) + text)
-        out.write(struct.pack("<II", len(binary), BINARY_CHUNK) + binary)
-
-
-def _document(meshes: Sequence[SceneMesh]) -> tuple[dict[str, Any], bytes]:
-    views: list[dict[str, Any]] = []
-    accessors: list[dict[str, Any]] = []
-    chunks: list[bytes] = []
-
-    def store(array: NDArray[Any], kind: str, component: int, target: int, bounds: bool = False) -> int:
-        data = np.ascontiguousarray(array).tobytes()
-        views.append({"buffer": 0, "byteOffset": sum(map(len, chunks)), "byteLength": len(data), "target": target})
-        chunks.append(data + b"\0" * (-len(data) % 4))
-        entry: dict[str, Any] = {
-            "bufferView": len(views) - 1,
-            "componentType": component,
-            "type": kind,
-            "count": array.size // WIDTHS[kind],
-        }
-        if bounds:
-            entry |= {"min": array.min(0).tolist(), "max": array.max(0).tolist()}
-        accessors.append(entry)
-        return len(accessors) - 1
-
+    data = Binary()
     materials: dict[Material, int] = {}
-    mesh_entries, nodes = [], []
+    entries, nodes = [], []
     for mesh in meshes:
         if not len(mesh.vertices) or not len(mesh.faces):
             continue
-        attributes = {"POSITION": store(_to_file(mesh.vertices), "VEC3", 5126, 34962, bounds=True)}
-        if mesh.normals is not None:
-            attributes["NORMAL"] = store(_to_file(mesh.normals), "VEC3", 5126, 34962)
-        if mesh.uv is not None:
-            attributes["TEXCOORD_0"] = store(mesh.uv.astype("<f4"), "VEC2", 5126, 34962)
-        indices = store(mesh.faces.astype("<u4").reshape(-1), "SCALAR", 5125, 34963)
-        material = materials.setdefault(mesh.material, len(materials))
-        mesh_entries.append(
-            {
-                "name": mesh.name,
-                "primitives": [{"attributes": attributes, "indices": indices, "material": material, "mode": TRIANGLES}],
-            }
-        )
-        nodes.append({"name": mesh.name, "mesh": len(mesh_entries) - 1})
-    binary = b"".join(chunks)
-    document: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": "CareSynth"},
-        "scene": 0,
-        "scenes": [{"nodes": list(range(len(nodes)))}] if nodes else [{}],
-    }
+        entries.append(mesh_json(mesh, data, materials))
+        nodes.append({"name": mesh.name, "mesh": len(entries) - 1})
+    document: dict[str, Any] = {"scene": 0, "scenes": [{"nodes": list(range(len(nodes)))}] if nodes else [{}]}
     if nodes:
-        document |= {
-            "nodes": nodes,
-            "meshes": mesh_entries,
-            "bufferViews": views,
-            "accessors": accessors,
-            "buffers": [{"byteLength": len(binary)}],
-            "materials": [_material_json(m) for m in materials],
-        }
+        document |= {"nodes": nodes, "meshes": entries, "materials": [material_json(m) for m in materials]}
     if any(max(m.emission) > 1 for m in materials):
         document["extensionsUsed"] = ["KHR_materials_emissive_strength"]
-    return document, binary
+    write_document(path, document, data)
 
 
-def _to_file(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+class Binary:
+    """The arrays of a glTF file that is being written: its one buffer, their views and accessors."""
+
+    def __init__(self) -> None:
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+        self.data = bytearray()
+
+    def store(
+        self, array: NDArray[Any], kind: str, component: int, target: int | None = None, bounds: bool = False
+    ) -> int:
+        """Add an array [N, ...] and return its accessor's index.
+
+        Args:
+            array: of the component's type, or one that converts to it; rows of a multiple of four bytes.
+            kind: "SCALAR", "VEC3", ... component: a key of ``COMPONENTS``. target: of the view, for meshes' arrays.
+            bounds: whether to state minimum and maximum, as positions and times must.
+        """
+        rows = np.ascontiguousarray(array, COMPONENTS[component]).reshape(-1, WIDTHS[kind])
+        view: dict[str, Any] = {"buffer": 0, "byteOffset": len(self.data), "byteLength": rows.nbytes}
+        self.views.append(view if target is None else view | {"target": target})
+        self.data += rows.tobytes()
+        self.data += b"\0" * (-len(self.data) % 4)
+        entry: dict[str, Any] = {
+            "bufferView": len(self.views) - 1, "componentType": component, "type": kind, "count": len(rows),
+        }  # fmt: skip
+        if bounds:
+            entry |= {"min": rows.min(0).tolist(), "max": rows.max(0).tolist()}
+        self.accessors.append(entry)
+        return len(self.accessors) - 1
+
+
+def write_document(path: str | PathLike[str], document: Mapping[str, Any], data: Binary) -> None:
+    """Write a glTF document and its arrays as one ``.glb``, atomically."""
+    whole: dict[str, Any] = {"asset": {"version": "2.0", "generator": "CareSynth"}, **document}
+    if data.data:
+        whole |= {
+            "bufferViews": data.views, "accessors": data.accessors, "buffers": [{"byteLength": len(data.data)}],
+        }  # fmt: skip
+    text = json.dumps(whole, separators=(",", ":"), sort_keys=True, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    total = 12 + 8 + len(text) + 8 + len(data.data)
+    with atomic_path(path) as temporary, open(temporary, "wb") as out:
+        out.write(struct.pack("<III", MAGIC, 2, total))
+        out.write(struct.pack("<II", len(text), JSON_CHUNK) + text)
+        out.write(struct.pack("<II", len(data.data), BINARY_CHUNK) + data.data)
+
+
+def mesh_json(mesh: SceneMesh, data: Binary, materials: dict[Material, int]) -> dict[str, Any]:
+    """The glTF mesh of ``mesh``; its arrays go to ``data``, a material that is new to ``materials``."""
+    attributes = {"POSITION": data.store(to_file(mesh.vertices), "VEC3", FLOAT, VERTICES, bounds=True)}
+    if mesh.normals is not None:
+        attributes["NORMAL"] = data.store(to_file(mesh.normals), "VEC3", FLOAT, VERTICES)
+    if mesh.uv is not None:
+        attributes["TEXCOORD_0"] = data.store(mesh.uv, "VEC2", FLOAT, VERTICES)
+    indices = data.store(mesh.faces.reshape(-1), "SCALAR", UINT, FACES)
+    material = materials.setdefault(mesh.material, len(materials))
+    return {
+        "name": mesh.name,
+        "primitives": [{"attributes": attributes, "indices": indices, "material": material, "mode": TRIANGLES}],
+    }
+
+
+def to_file(vectors: NDArray[Any]) -> NDArray[np.float32]:
+    """Vectors [N, 3] of the z-up world in the file's y-up frame."""
     v = np.asarray(vectors, dtype="<f4")
     return np.stack([v[:, 0], v[:, 2], -v[:, 1]], -1)
 
 
-def _material_json(material: Material) -> dict[str, Any]:
+def material_json(material: Material) -> dict[str, Any]:
+    """The glTF material of ``material``."""
     value: dict[str, Any] = {
         "name": material.name,
         "doubleSided": True,

@@ -67,6 +67,9 @@ def refused(capfd, given):
         ({"generator": "diffusion", "model": "/nowhere/m.safetensors"}, "m.safetensors"),
         ({"generator": "retrieval", "model": "/nowhere/m.safetensors"}, "--generator diffusion"),
         ({"prompts": "/nowhere/prompts.txt"}, "prompts.txt"),
+        ({"interaction": "/nowhere/motion.npz"}, "motion.npz"),
+        ({"looks": "/nowhere/looks.json"}, "looks.json"),
+        ({"near": "bed_9", "generator": "retrieval"}, "bed_1"),
         ({"body": "/nowhere/SMPL.pkl"}, "SMPL.pkl"),
     ],
 )

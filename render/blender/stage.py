@@ -29,7 +29,7 @@ class Stage:
     Args:
         room, meshes: the room and its geometry.
         model: the body. look: clothes and colours of each person. betas: shapes [P, 10].
-        mood: "day", "evening" or "night". light_seed: for the light's small variations.
+        mood: "day", "evening" or "night". variation: the light's small variations, or the seed they are drawn from.
         camera: whose image size is the settings' size.
         scratch: folder for temporary images.
         moving: what people move; a prop with the id of one of the room's pieces is that piece.
@@ -43,7 +43,7 @@ class Stage:
         look: Look,
         betas: np.ndarray,
         mood: str,
-        light_seed: np.random.SeedSequence,
+        variation: np.random.SeedSequence | light.LightParams,
         camera: Camera,
         settings: RenderSettings,
         scratch: Path,
@@ -51,11 +51,13 @@ class Stage:
     ) -> None:
         self.camera, self.scratch = camera, scratch
         self.scene = new_scene(settings)
-        objects = room_builder.add_room(self.scene, room, meshes)
+        self.room = objects = room_builder.add_room(self.scene, room, meshes)
         for item, mesh in zip(objects, meshes, strict=True):
             item.hide_viewport = mesh.material.alpha < SEE_THROUGH  # still rendered, but rays pass, as for the ids
         self.props = [props.add_prop(self.scene, room, objects, prop) for prop in moving]
-        light.set_light(self.scene, room, mood, light.draw_light(np.random.default_rng(light_seed)))
+        if isinstance(variation, np.random.SeedSequence):
+            variation = light.draw_light(np.random.default_rng(variation))
+        light.set_light(self.scene, room, mood, variation)
         self.people = [
             people.add_person(self.scene, model, person_look, betas[index], f"person{index + 1}")
             for index, person_look in enumerate(look.people)
