@@ -11,11 +11,11 @@ import torch
 
 from synth.errors import BadFile, BadOption, Missing
 from synth.reconstruct.depth import estimate_depth
-from synth.reconstruct.detect import DETECTOR, detect_people, overlaps, tracks
+from synth.reconstruct.detect import DETECTOR, batches, boxes_of, linked, load_detector, overlaps
 from synth.reconstruct.models import BadOutput, cached
-from synth.reconstruct.pose2d import keypoints_of, observed_of_images
+from synth.reconstruct.pose2d import load_pose, observed_of_images
 from synth.reconstruct.regions import CLASSES, LABEL
-from synth.reconstruct.segment import class_of, segmented
+from synth.reconstruct.segment import class_of, load_segmenter, segmented
 from synth.reconstruct.weights import HMR2_FILE, WEIGHTS, checked, networks, present, table
 
 HEIGHT, WIDTH = 120, 160
@@ -218,6 +218,23 @@ def oneformer(folder: Path, sees: str) -> Path:
     return folder
 
 
+def detected(images, model=DETECTOR) -> list[np.ndarray]:
+    """People's boxes and scores on pictures."""
+    finder = load_detector(model)
+    return [some for batch in batches(images) for some in finder.people(batch)]
+
+
+def looked(images, boxes, model) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Keypoints and confidences in the boxes of pictures."""
+    return load_pose(model).points(images, [np.asarray(some, float).reshape(-1, 4) for some in boxes])
+
+
+def tracked(detections, fps: float) -> np.ndarray:
+    """Boxes of people over time."""
+    found = [np.asarray(some, float).reshape(-1, 5) for some in detections]
+    return boxes_of(linked(found, fps), found)
+
+
 def spot(x: float, y: float, colour: tuple[float, float, float] = (255, 255, 255), sigma: float = 1.5) -> np.ndarray:
     """A round spot on black."""
     v, u = np.mgrid[:HEIGHT, :WIDTH]
@@ -229,19 +246,17 @@ def spot(x: float, y: float, colour: tuple[float, float, float] = (255, 255, 255
 
 
 def test_a_box_comes_out_where_the_network_sees_it_once_and_only_people(tmp_path):
-    folder, done = detector(tmp_path / "net"), []
-    found = detect_people((BLANK for _ in range(6)), folder, progress=done.append)
+    folder = detector(tmp_path / "net")
+    found = detected((BLANK for _ in range(6)), folder)
     assert [some.shape for some in found] == [(1, 5)] * 6  # on which three queries agree
     np.testing.assert_allclose(np.stack(found)[:, 0], [[*BOX, 0.8]] * 6, atol=1e-3)
-    assert done == [4, 6]
-    assert detect_people([BLANK], folder, threshold=0.81)[0].shape == (0, 5)
-    assert detect_people([BLANK], detector(tmp_path / "cat", score=0.5))[0].shape == (0, 5)
-    (found,) = detect_people([np.zeros((60, 200, 3), np.uint8)], folder)  # boxes go with the picture's size
+    assert detected([BLANK], detector(tmp_path / "cat", score=0.5))[0].shape == (0, 5)
+    (found,) = detected([np.zeros((60, 200, 3), np.uint8)], folder)  # boxes go with the picture's size
     np.testing.assert_allclose(found[0, :4], [30 * 200 / 160, 10, 60 * 200 / 160, 45], atol=1e-3)
 
 
 def test_boxes_end_at_the_picture(tmp_path):
-    (found,) = detect_people([BLANK], detector(tmp_path / "net", box=(125, 30, 60, 110)))
+    (found,) = detected([BLANK], detector(tmp_path / "net", box=(125, 30, 60, 110)))
     np.testing.assert_allclose(found[0, :4], [125, 30, 35, 90], atol=0.01)
 
 
@@ -278,7 +293,7 @@ def test_people_who_cross_keep_their_names(seed, fps):
         generator.shuffle(rows)
         detections.append(np.array(rows))
     assert covered >= 1
-    found = tracks(detections, fps)
+    found = tracked(detections, fps)
     assert found.shape == (3, count, 4)
     order = [int(np.nanmean(np.abs(found - one).sum(-1), 1).argmin()) for one in truth]
     assert sorted(order) == [0, 1, 2]
@@ -286,7 +301,7 @@ def test_people_who_cross_keep_their_names(seed, fps):
         there = np.isfinite(found[row]).all(-1)
         assert there.mean() > 0.85
         assert np.abs(found[row] - one)[there].max() < 12  # with the wrong name it would be some 100 pixels
-    np.testing.assert_array_equal(tracks([some[::-1] for some in detections], fps), found)
+    np.testing.assert_array_equal(tracked([some[::-1] for some in detections], fps), found)
 
 
 def test_gaps_are_bridged_filled_or_end_somebody():
@@ -294,7 +309,7 @@ def test_gaps_are_bridged_filled_or_end_somebody():
     rows = [[scored(one, 0.9)] for one in box]
 
     def without(*frames):
-        return tracks([np.zeros((0, 5)) if at in frames else rows[at] for at in range(60)], 10.0)
+        return tracked([np.zeros((0, 5)) if at in frames else rows[at] for at in range(60)], 10.0)
 
     np.testing.assert_allclose(without(10, 11, 12)[0], box)  # linear, as the walk is
     long = without(*range(20, 34))
@@ -306,21 +321,27 @@ def test_gaps_are_bridged_filled_or_end_somebody():
     # who stops behind a curtain comes back where they were last seen, not where they were heading
     stop = np.concatenate([walk((100, 100), (12, 0), 20), np.tile(walk((340, 100), (0, 0), 1), (28, 1))])
     seen = [[scored(one, 0.9)] if at < 20 or at > 32 else [] for at, one in enumerate(stop)]
-    assert len(tracks(seen, 10.0)) == 1
+    assert len(tracked(seen, 10.0)) == 1
+
+
+def test_a_picture_every_few_seconds_has_people_too():
+    rows = [[scored(one, 0.9)] for one in walk((100, 100), (3, 1), 6)]
+    assert np.isfinite(tracked(rows, 0.5)).all()
+    assert len(tracked(rows, 0.5)) == 1
 
 
 def test_weak_boxes_go_on_but_do_not_begin():
     box = walk((100, 100), (3, 1), 40)
     weak = [[scored(one, 0.35)] for one in box]
-    assert tracks(weak, 10.0).shape == (0, 40, 4)
+    assert tracked(weak, 10.0).shape == (0, 40, 4)
     weak[8] = [scored(box[8], 0.9)]
-    found = tracks(weak, 10.0)
+    found = tracked(weak, 10.0)
     assert np.isnan(found[0, :8]).all()
     np.testing.assert_allclose(found[0, 8:], box[8:])
-    assert tracks([], 10.0).shape == (0, 0, 4)
-    for wrong, fps in (([[[0, 0, 0, 5, 1]]], 10), ([[[0, 0, np.nan, 5, 1]]], 10), ([[[1, 2, 3, 4]]], 10), ([[]], 0)):
-        with pytest.raises(BadOption):
-            tracks(wrong, fps)
+    assert tracked([], 10.0).shape == (0, 0, 4)
+    for fps in (0.0, np.nan, np.inf):
+        with pytest.raises(BadOption, match="fps"):
+            tracked([[]], fps)
 
 
 # Keypoints
@@ -334,13 +355,11 @@ def test_a_spot_of_a_keypoints_colour_is_found_at_its_pixel(tmp_path, experts):
         sum(spot(*place, colour) for place, colour in zip(places, np.eye(3) * 255, strict=True)).astype(np.uint8)
         for places in shown
     ]
-    boxes = np.full((2, 3, 4), np.nan)
-    boxes[0, 0], boxes[1, 0], boxes[1, 2] = BOX, (20, 20, 80, 95), (25, 15, 75, 90)
-    points, seen = keypoints_of([images[0], images[0], images[1]], boxes, folder)
-    assert points.shape == (2, 3, 17, 2)
-    assert ((seen > 0).any(-1) == np.isfinite(boxes).all(-1)).all()
-    for person, frame in ((0, 0), (1, 0), (1, 2)):
-        box, found, sure = boxes[person, frame], points[person, frame], seen[person, frame]
+    boxes = [np.array([BOX, (20, 20, 80, 95)]), np.zeros((0, 4)), np.array([[25.0, 15, 75, 90]])]
+    everybody = looked([images[0], images[0], images[1]], boxes, folder)
+    assert [points.shape for points, _ in everybody] == [(2, 17, 2), (0, 17, 2), (1, 17, 2)]
+    for frame, row in ((0, 0), (0, 1), (2, 0)):
+        box, found, sure = boxes[frame][row], everybody[frame][0][row], everybody[frame][1][row]
         places = shown[frame // 2]
         # The network sees the box in 3 : 4 and 1.25 times as large, on 192 x 256 pixels; what it calls cell m lies at
         # 4 m - 0.5, where the decoder (and a trained network) has 191 / 47 m: little more than a pixel of the picture.
@@ -358,21 +377,20 @@ def test_a_spot_of_a_keypoints_colour_is_found_at_its_pixel(tmp_path, experts):
 
 def test_a_point_outside_the_picture_is_a_guess(tmp_path):
     folder = pose(tmp_path / "net", fixed=(8, 1))  # at the left of what the network sees, whatever is there
-    boxes = np.array([[[-20.0, 20.0, 50.0, 90.0]], [[60.0, 20.0, 50.0, 90.0]]])
-    points, seen = keypoints_of([BLANK], boxes, folder)
-    assert (points[0, 0, :, 0] < -0.5).all()
-    assert (points[1, 0, :, 0] > 0).all()
-    assert set(np.unique(seen[0, 0, :15])) == {0.4}
-    assert (seen[1, 0, :15] > 0.9).all()
+    ((points, seen),) = looked([BLANK], [[[-20.0, 20.0, 50.0, 90.0], [60.0, 20.0, 50.0, 90.0]]], folder)
+    assert (points[0, :, 0] < -0.5).all()
+    assert (points[1, :, 0] > 0).all()
+    assert set(np.unique(seen[0, :15])) == {0.4}
+    assert (seen[1, :15] > 0.9).all()
 
 
 def test_a_peak_that_its_refinement_throws_out_of_the_crop_is_not_seen(tmp_path):
     noise = np.random.default_rng(43).integers(0, 2, (15, 20, 3)).astype(np.uint8)
-    points, seen = keypoints_of([np.kron(noise * 255, np.ones((8, 8, 1), np.uint8))], [[[20, 20, 80, 95]]],
-                                pose(tmp_path / "net"))  # fmt: skip
-    out = np.abs(points[0, 0, :15, 0] - 60) > 50  # the network saw 100 pixels around the middle of the box
+    image = np.kron(noise * 255, np.ones((8, 8, 1), np.uint8))
+    ((points, seen),) = looked([image], [[[20, 20, 80, 95]]], pose(tmp_path / "net"))
+    out = np.abs(points[0, :15, 0] - 60) > 50  # the network saw 100 pixels around the middle of the box
     assert out.tolist() == [number % 3 == 0 for number in range(15)]
-    assert ((seen[0, 0, :15] == 0) == out).all()
+    assert ((seen[0, :15] == 0) == out).all()
 
 
 def test_from_pictures_to_observed_people(tmp_path):
@@ -435,52 +453,57 @@ def test_universal_networks_run_end_to_end(tmp_path, make, sees, ours):
     assert set(np.unique(found.labels)) == {LABEL[ours]}
 
 
+def test_oneformer_is_told_its_task_as_its_own_processor_tells_it(tmp_path):
+    from transformers import AutoTokenizer, OneFormerProcessor
+
+    segmenter = load_segmenter(oneformer(tmp_path / "net", "rug"))
+    length = segmenter.network.config.task_seq_len
+    own = OneFormerProcessor(
+        segmenter.processor, AutoTokenizer.from_pretrained(tmp_path / "net"), task_seq_length=length
+    )
+    picture = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+    told = own(images=[picture], task_inputs=["semantic"], return_tensors="pt")
+    assert torch.equal(told["task_inputs"], segmenter.task["task_inputs"])
+    assert told["pixel_mask"].all()  # which the segmenter leaves out
+    seen = segmenter.network(**told)
+    labels = segmenter.processor.post_process_semantic_segmentation(seen, target_sizes=[(HEIGHT, WIDTH)])[0]
+    np.testing.assert_array_equal(segmenter.labels(picture), segmenter.table[labels.numpy()])
+
+
 # What is wrong or missing
 
 
-def test_wrong_pictures_and_boxes_are_refused(tmp_path):
+def test_wrong_pictures_are_refused(tmp_path):
     finder, look, masks = detector(tmp_path / "a"), pose(tmp_path / "b"), segformer(tmp_path / "c")
-    boxes = np.tile(BOX, (1, 2, 1))
     for images in ([BLANK / 255], [BLANK[..., 0]], [BLANK, BLANK[:50]], [BLANK[..., :2]]):
         for call in (
-            lambda some: detect_people(some, finder),
-            lambda some: keypoints_of(some, boxes[:, : len(some)], look),
+            lambda some: observed_of_images(some, 10.0, finder, look),
             lambda some: segmented(some, np.arange(len(some)), masks),
         ):
             with pytest.raises(BadOption, match="uint8"):
                 call(images)
-    for wrong, words in (
-        (np.tile((200.0, 20, 30, 40), (1, 2, 1)), "160 x 120"), (boxes[0], r"\[P, T, 4\]"),
-        (np.tile((20.0, 20, -5, 40), (1, 2, 1)), "160 x 120"), (np.tile(BOX, (1, 3, 1)), "3, as boxes"),
-        (np.tile(BOX, (1, 1, 1)), "1, as boxes"),
-    ):  # fmt: skip
-        with pytest.raises(BadOption, match=words):
-            keypoints_of([BLANK] * 2, wrong, look)
     for frames in ([0], [1, 1], [2, 1], [0.0, 1.0]):
         with pytest.raises(BadOption, match="frames"):
             segmented([BLANK] * 2, frames, masks)
     for call in (lambda: segmented([], [], masks), lambda: observed_of_images([], 10.0, finder, look)):
         with pytest.raises(BadOption, match="none"):
             call()
-    with pytest.raises(BadOption, match="threshold"):
-        detect_people([BLANK], finder, threshold=1.5)
 
 
 def test_wrong_models_are_refused(tmp_path):
     finder, look, masks = detector(tmp_path / "a"), pose(tmp_path / "b"), segformer(tmp_path / "c")
-    boxes = np.tile(BOX, (1, 1, 1))
     for call in (
-        lambda: detect_people([BLANK], look),
-        lambda: keypoints_of([BLANK], boxes, masks),
+        lambda: load_detector(look),
+        lambda: load_pose(masks),
         lambda: segmented([BLANK], [0], finder),
         lambda: estimate_depth([BLANK], finder),
     ):
         with pytest.raises(BadFile, match="model_type"):
             call()
     with pytest.raises(BadFile, match=r"id2label.*cat, dog"):
-        detect_people([BLANK], detector(tmp_path / "d", names=("cat", "dog")))
+        load_detector(detector(tmp_path / "d", names=("cat", "dog")))
     with pytest.raises(BadFile, match=r"21 keypoints.*COCO's 17"):
-        keypoints_of([BLANK], boxes, pose(tmp_path / "e", labels=21))
+        load_pose(pose(tmp_path / "e", labels=21))
     with pytest.raises(BadFile, match="none of these is a floor"):
         segmented([BLANK], [0], segformer(tmp_path / "f", ("road", "wall", "person"), "road", "wall"))
     one = oneformer(tmp_path / "g", "rug")
@@ -492,19 +515,19 @@ def test_wrong_models_are_refused(tmp_path):
         (tmp_path / "empty", BadFile), (tmp_path / "nowhere", Missing), ("nobody/nothing", Missing), ("odd", Missing),
     ):  # fmt: skip
         with pytest.raises(error, match=DETECTOR):
-            detect_people([BLANK], name)
+            load_detector(name)
     weights = finder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(BadFile, match=r"a.*file"):
-        detect_people([BLANK], finder)
+        load_detector(finder)
 
 
 def test_broken_weights_do_not_become_results(tmp_path):
     from safetensors.torch import load_file, save_file
 
     for make, name, call in (
-        (detector, "model.decoder.class_embed.1.bias", lambda folder: detect_people([BLANK], folder)),
-        (pose, "head.conv.bias", lambda folder: keypoints_of([BLANK], np.tile(BOX, (1, 1, 1)), folder)),
+        (detector, "model.decoder.class_embed.1.bias", lambda folder: detected([BLANK], folder)),
+        (pose, "head.conv.bias", lambda folder: looked([BLANK], [[BOX]], folder)),
         (segformer, "decode_head.classifier.bias", lambda folder: segmented([BLANK], [0], folder)),
     ):
         folder = make(tmp_path / make.__name__)
@@ -513,6 +536,10 @@ def test_broken_weights_do_not_become_results(tmp_path):
         tensors[name] = right * torch.nan
         save_file(tensors, folder / "model.safetensors", {"format": "pt"})
         with pytest.raises(BadOutput, match="not finite"):
+            call(folder)
+        tensors[name] = torch.zeros(len(right) + 1)  # of another shape
+        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+        with pytest.raises(BadFile, match="settings and weights"):
             call(folder)
         del tensors[name]
         save_file(tensors, folder / "model.safetensors", {"format": "pt"})
@@ -535,15 +562,32 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
     (folder / "model.safetensors").unlink()
     torch.save({"harm": Harm(tmp_path / "harmed")}, folder / "pytorch_model.bin")
     with pytest.raises(BadFile, match=r"pytorch_model\.bin.*safetensors"):
-        detect_people([BLANK], folder)
+        load_detector(folder)
     # Nor is code that comes with a model.
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "new", "auto_map": {"AutoConfig": "harm.Config"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "harm.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'harmed')!r})\n")
     with pytest.raises(BadFile):
-        detect_people([BLANK], folder)
+        load_detector(folder)
     assert not (tmp_path / "harmed").exists()
+
+
+def test_an_index_leads_to_no_pickle(tmp_path):
+    from safetensors.torch import load_file
+
+    folder = detector(tmp_path / "net")
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").rename(folder / "part.safetensors")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(tensors, "part.safetensors")}))
+    np.testing.assert_allclose(detected([BLANK], folder)[0][0, :4], BOX, atol=1e-3)
+    torch.save(tensors, folder / "part.bin")
+    pickled = {"metadata": {}, "weight_map": dict.fromkeys(tensors, "part.bin")}
+    for wrong, words in ((pickled, r"part\.bin.*\.safetensors"), ([], "weight_map")):
+        index.write_text(json.dumps(wrong))
+        with pytest.raises(BadFile, match=words):
+            load_detector(folder)
 
 
 def in_cache(made: Path, cache: Path, name: str, commit: str, ref: str = "main") -> Path:
@@ -564,7 +608,7 @@ def test_a_model_is_found_by_its_name_in_the_cache(tmp_path):
     assert cached(DETECTOR) == safe  # not the pickle that main has
     newest = in_cache(made, tmp_path / "hub", DETECTOR, "c" * 40)
     assert cached(DETECTOR) == newest
-    (found,) = detect_people([BLANK])
+    (found,) = detected([BLANK])
     np.testing.assert_allclose(found[0, :4], BOX, atol=1e-3)
 
 

@@ -398,6 +398,7 @@ def test_without_depth_there_is_a_shell_with_boxes_of_usual_sizes(model, tmp_pat
     assert area(made.floor) == pytest.approx(area(room.floor), rel=0.15)
     assert made.provenance["from"] == ["labels"]
     notes = made.quality["furniture"].values()
+    assert {note["front"] for note in notes} == {"wall", "camera"}
     assert all(note["size"] == "usual" and note.get("seat_height", "usual") == "usual" for note in notes)
     away = []
     for index, item in enumerate(room.furniture):

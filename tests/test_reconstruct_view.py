@@ -14,10 +14,12 @@ from synth.corpus.library import entry
 from synth.errors import BadOption
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
+from synth.reconstruct import view as view_module
 from synth.reconstruct.floor import Floor, NoFloor
 from synth.reconstruct.keypoints import coco_points, projected
+from synth.reconstruct.poles import LEVELS
 from synth.reconstruct.projection import Optics
-from synth.reconstruct.standing import LEVELS, TILTED, floor_from_people, focal_and_floor_from_people
+from synth.reconstruct.standing import TILTED, floor_from_people
 from synth.reconstruct.steady import camera_motion
 from synth.reconstruct.view import TRUSTED, estimated_view, segments_of, up_of
 from synth.room import Box
@@ -56,17 +58,42 @@ def angle(camera: Camera, up: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", ["ward_03", "ward_05"])
-@pytest.mark.parametrize("view", ["corner", "door", "ceiling"])
+@pytest.mark.parametrize("view", ["corner", "door"])
 def test_up_is_found_through_any_known_lens(name, view):
     camera = load_room(name).camera(view).scaled(200, 150)
-    # under a ceiling, only somebody else can know which of the room's directions is up
-    hint = (0.1, -0.2, -1.0) if view == "ceiling" else None
-    found = up_of(picture(name, camera), camera, expected=hint)
+    found = up_of(picture(name, camera), camera)
     assert found is not None
     assert angle(camera, found.up) < 1.5
     assert angle(camera, found.up) < 4 * max(found.up_deviation, 0.2)
     assert found.confidence >= TRUSTED
-    np.testing.assert_allclose(np.abs(found.axes @ found.axes.T), np.eye(3), atol=1e-9)
+
+
+def test_segments_end_where_the_picture_has_its_edges():
+    off = []
+    for edge in np.linspace(99.5, 100.5, 11):  # pixel centres have whole coordinates
+        share = np.clip(np.arange(200) + 0.5 - edge, 0, 1)
+        for row in (share, 1 - share):
+            image = cv2.GaussianBlur(np.tile(60 + 120 * row, (150, 1)), (0, 0), 0.7).round().astype(np.uint8)
+            off.append(segments_of(image)[0, :, 0].mean() - edge)
+    assert np.mean(off) == pytest.approx(0, abs=0.05)
+
+
+def test_of_two_focal_lengths_that_as_many_lines_agree_with_it_is_the_one_that_fits_them_better():
+    camera, turn = load_room("ward_01").camera("corner").scaled(240, 180), np.eye(4)
+    turn[:3, :3] = axis_angle_to_matrix(np.deg2rad([4.9, 0.5, -3.4]))
+    camera = replace(camera, K=pinhole_matrix(240, 180, 91.2)).moved(camera.world_from_camera @ turn)
+    found = estimated_view(picture("ward_01", camera))
+    assert found is not None
+    assert found.focal == pytest.approx(camera.K[0, 0], rel=0.03)  # the other is 15 % off
+
+
+def test_confidence_does_not_hang_on_which_lines_are_drawn(monkeypatch):
+    camera = load_room("ward_03").camera("corner").scaled(200, 150)
+    image, found = picture("ward_03", camera), []
+    for seed in range(5):
+        monkeypatch.setattr(view_module, "SEED", seed)
+        found.append(up_of(image, camera).confidence)
+    assert np.ptp(found) < 0.05
 
 
 def test_a_ceiling_camera_along_the_walls_does_not_pretend_to_know():
@@ -129,7 +156,6 @@ def test_lines_on_people_do_not_count_and_bad_input_is_named():
         lambda: segments_of(image / 255),
         lambda: segments_of(image, mask[1:]),
         lambda: up_of(image, camera.scaled(80, 60)),
-        lambda: up_of(image, camera, expected=(0, 0, 0)),
     ):
         with pytest.raises(BadOption):
             call()
@@ -179,16 +205,6 @@ def test_the_floor_under_people_who_walk_about(model):
     # the scale is the one of the stature that is assumed
     taller = floor_from_people(keypoints, seen, camera, stature=1.80)
     assert taller.offset / floor.offset == pytest.approx(1.80 / 1.65, rel=0.03)
-
-
-def test_the_focal_length_from_people_where_up_is_known():
-    camera = VIEWS["pinhole"].moved(POSE)
-    keypoints, seen = (array[None] for array in posts(camera, 1.2 * WALK, 1.65, 1.0))
-    unknown = replace(camera, K=pinhole_matrix(1280, 720, 50.0))
-    floor = focal_and_floor_from_people(keypoints, seen, unknown, POSE[2, :3], up_deviation=0.5)
-    assert floor.focal == pytest.approx(camera.K[0, 0], rel=0.05)
-    assert floor.offset == pytest.approx(2.5, rel=0.05)
-    assert 0 < floor.focal_deviation < 0.15
 
 
 @pytest.mark.parametrize(("name", "model"), [("walk_01", "fisheye"), ("talk_at_bedside_01", "pinhole")])
@@ -294,6 +310,15 @@ def test_shakes_and_pans_are_found_and_measured(walker):
     knocked = STILLS.copy()
     knocked[11:] = 3.0, 4.0
     assert camera_motion(film(knocked, walker)).verdict == "moves"
+
+
+def test_a_frame_that_is_like_no_other_does_not_part_what_was_before_and_after():
+    pushed = STILLS.copy()
+    pushed[9:] = 3.0, 4.0
+    frames = film(pushed)
+    frames[8] = cv2.resize(np.random.default_rng(1).integers(0, 255, (18, 24, 3)).astype(np.uint8), (240, 180))
+    found = camera_motion(frames)
+    assert (found.verdict, found.pieces, found.unseen) == ("moves", 1, (8,))
 
 
 def test_masks_help_and_wrong_kinds_of_images_are_named():

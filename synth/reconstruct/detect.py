@@ -31,7 +31,7 @@ SAME = 0.8  # overlap of two boxes of one frame that are one person
 BATCH = 4  # frames that the network sees together
 NEAR = 0.1  # overlap with where somebody is expected, below which a box is not theirs
 TREND = 0.5  # seconds over which a person's speed is measured
-LOST = 1.5  # seconds without a box after which somebody is given up
+LOST = 1.5  # seconds without a box after which somebody is given up, at least one frame
 SHORT = 0.5  # seconds of boxes that make a person
 FILLED = 3  # frames without a box that are filled in
 Progress = Callable[[int], None]  # told how many frames are done
@@ -39,14 +39,22 @@ Progress = Callable[[int], None]  # told how many frames are done
 
 @dataclass(frozen=True)
 class Detector:
-    """A network that is ready, with the numbers of its class "person"."""
+    """A network that is ready: its image processor, itself, and the numbers of its class "person"."""
 
     processor: Any
     network: Any
     persons: tuple[int, ...]
 
-    def people(self, frames: Sequence[np.ndarray], threshold: float = THRESHOLD) -> list[Array]:
-        """Boxes and scores [N, 5] on each frame, inside the picture, the surest first. See `detect_people`."""
+    def people(self, frames: Sequence[np.ndarray]) -> list[Array]:
+        """Where people are on each of T frames uint8 [H, W, 3], RGB.
+
+        Returns:
+            T arrays [N, 5], the surest first: x, y, width, height (pixels, COCO's convention: the picture's corner is
+            0, 0), inside the picture, and a score above `THRESHOLD`.
+
+        Raises:
+            BadOutput: the network's boxes are not finite.
+        """
         import torch
 
         with torch.inference_mode():
@@ -55,11 +63,11 @@ class Detector:
             if not (torch.isfinite(seen.pred_boxes).all() and torch.isfinite(seen.logits).all()):
                 raise BadOutput("people: the detector's boxes are not finite; its weights or the device are broken")
             sizes = [frame.shape[:2] for frame in frames]
-            found = self.processor.post_process_object_detection(seen, threshold=threshold, target_sizes=sizes)
+            found = self.processor.post_process_object_detection(seen, threshold=THRESHOLD, target_sizes=sizes)
         return [self._chosen(some, *size) for some, size in zip(found, sizes, strict=True)]
 
     def _chosen(self, found: Mapping[str, Any], height: int, width: int) -> Array:
-        """From corners of all classes to people inside the picture, each once."""
+        """From left, top, right, bottom of all classes to `people` of one frame, each once."""
         corners, score = (found[name].numpy(force=True).astype(float) for name in ("boxes", "scores"))
         low, high = np.clip(corners[:, :2], 0, [width, height]), np.clip(corners[:, 2:], 0, [width, height])
         there = np.isin(found["labels"].numpy(force=True), self.persons) & (high - low >= 1).all(1)
@@ -83,39 +91,6 @@ def load_detector(model: str | os.PathLike[str] = DETECTOR, device: str = "cpu")
     return Detector(processor, network, persons)
 
 
-def detect_people(
-    images: Iterable[ArrayLike],
-    model: str | os.PathLike[str] = DETECTOR,
-    device: str = "cpu",
-    threshold: float = THRESHOLD,
-    progress: Progress | None = None,
-) -> list[Array]:
-    """Where people are on each of T frames.
-
-    Args:
-        images: T arrays uint8 [H, W, 3], RGB, of one size; they may come one by one.
-        model: a folder with an object detector of transformers, or the name of weights in the Hugging Face cache.
-        device: torch's name of it.
-        threshold: least score, 0 to 1.
-        progress: told after every few frames how many are done.
-
-    Returns:
-        T arrays [N, 5]: x, y, width, height (pixels, COCO's convention: the picture's corner is 0, 0) and score.
-
-    Raises:
-        BadOption: frames or threshold are not as above. Missing, BadFile: see `models.loaded`. BadOutput: the
-            network's boxes are not finite.
-    """
-    if not 0 <= threshold <= 1:
-        raise BadOption("threshold", threshold, "a score from 0 to 1")
-    detector, found = load_detector(model, device), list[Array]()
-    for batch in batches(images):
-        found += detector.people(batch, threshold)
-        if progress is not None:
-            progress(len(found))
-    return found
-
-
 def batches(images: Iterable[ArrayLike]) -> Iterator[list[np.ndarray]]:
     """Frames of one size in lists of up to `BATCH`. Raises BadOption at the first that is no such frame."""
     shape: tuple[int, ...] | None = None
@@ -133,35 +108,30 @@ def overlaps(first: ArrayLike, second: ArrayLike) -> Array:
     return np.asarray(common / (a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - common))
 
 
-Chain = dict[int, int]  # of one person: frame -> row of their box in it, frames in the order they were put in
-
-
-def tracks(detections: Sequence[ArrayLike], fps: float) -> Array:
-    """Who is where: boxes of P people over T frames of a fixed camera.
-
-    Args:
-        detections: T arrays [N, 5], see `detect_people`. fps: frames a second.
-
-    Returns:
-        boxes [P, T, 4], NaN where somebody has none; people in the order in which they appear, from left to right.
-        Gaps of up to `FILLED` frames are filled in linearly; who has boxes for less than `SHORT` seconds is left out.
-
-    Raises:
-        BadOption: boxes without area or not finite, or no frame rate.
-    """
-    found = checked_detections(detections)
-    return boxes_of(linked(found, fps), found)
+Chain = dict[int, int]  # of one person: frame -> row of their box in it, in the order of time
 
 
 def linked(detections: Sequence[Array], fps: float) -> list[Chain]:
-    """The boxes of each person, see `tracks`."""
+    """Who is who: the boxes of each of P people over T frames of a fixed camera.
+
+    Args:
+        detections: T arrays [N, 5], see `Detector.people`. fps: frames a second.
+
+    Returns:
+        People in the order in which they appear, from left to right; who has boxes for less than `SHORT` seconds is
+        left out.
+
+    Raises:
+        BadOption: no frame rate.
+    """
     if not (math.isfinite(fps) and fps > 0):
         raise BadOption("fps", fps, "frames a second above 0")
     alive: list[Chain] = []
     ended: list[Chain] = []
+    patience = max(LOST * fps, 1.0)  # frames
     for frame, found in enumerate(detections):
-        gone = [chain for chain in alive if (frame - _end(chain)) / fps > LOST]
-        ended, alive = ended + gone, [chain for chain in alive if (frame - _end(chain)) / fps <= LOST]
+        ended += [chain for chain in alive if frame - _end(chain) > patience]
+        alive = [chain for chain in alive if frame - _end(chain) <= patience]
         free = list(range(len(found)))
         recent = [chain for chain in alive if _end(chain) == frame - 1]
         hidden = [chain for chain in alive if _end(chain) < frame - 1]
@@ -173,10 +143,10 @@ def linked(detections: Sequence[Array], fps: float) -> list[Chain]:
             guess = np.stack([place(chain, detections, frame, fps) for chain in waiting])
             share = overlaps(guess, found[free, :4])
             pairs = zip(*linear_sum_assignment(np.where(share < NEAR, 0.0, share), maximize=True), strict=True)
-            taken = [(at, free[row]) for at, row in pairs if share[at, row] >= NEAR]
-            for at, row in taken:
-                waiting[at][frame] = row
-            free = [row for row in free if row not in {row for _, row in taken}]
+            taken = {free[row]: waiting[at] for at, row in pairs if share[at, row] >= NEAR}
+            for row, chain in taken.items():
+                chain[frame] = row
+            free = [row for row in free if row not in taken]
         new = [row for row in free if found[row, 4] >= SURE]
         alive += [{frame: row} for row in sorted(new, key=lambda row: tuple(found[row]))]
     people = [chain for chain in ended + alive if len(chain) >= SHORT * fps]
@@ -184,7 +154,10 @@ def linked(detections: Sequence[Array], fps: float) -> list[Chain]:
 
 
 def boxes_of(chains: Sequence[Chain], detections: Sequence[Array]) -> Array:
-    """Boxes [P, T, 4] of people, short gaps filled in, see `tracks`."""
+    """Boxes [P, T, 4] (x, y, width, height) of `linked` people; NaN where somebody has none.
+
+    Gaps of up to `FILLED` frames are filled in linearly.
+    """
     boxes = np.full((len(chains), len(detections), 4), np.nan)
     for own, chain in zip(boxes, chains, strict=True):
         for frame, row in chain.items():
@@ -194,18 +167,6 @@ def boxes_of(chains: Sequence[Chain], detections: Sequence[Array]) -> Array:
                 share = np.arange(1, after - before)[:, None] / (after - before)
                 own[before + 1 : after] = (1 - share) * own[before] + share * own[after]
     return boxes
-
-
-def checked_detections(detections: Sequence[ArrayLike]) -> list[Array]:
-    """As arrays [N, 5] of floats, N = 0 too. Raises BadOption."""
-    checked = [np.asarray(some, float).reshape(-1, 5) if not np.size(some) else np.asarray(some, float)
-               for some in detections]  # fmt: skip
-    for frame, found in enumerate(checked):
-        shaped = found.ndim == 2 and found.shape[1] == 5
-        if not shaped or not np.isfinite(found).all() or not (found[:, 2:4] > 0).all():
-            what = found.shape if not shaped else found.tolist()
-            raise BadOption(f"detections[{frame}]", what, "finite x, y, width, height (above 0) and score [N, 5]")
-    return checked
 
 
 def _begin(chain: Chain, detections: Sequence[Array]) -> tuple[float, ...]:

@@ -1,6 +1,6 @@
 """Networks of the library transformers, from a folder or from the user's own Hugging Face cache.
 
-Nothing is downloaded, nothing is unpickled (weights are safetensors) and no code that comes with weights is run.
+Nothing is downloaded, nothing is unpickled (all weights are safetensors) and no code that comes with weights is run.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from synth.errors import BadFile, BadOption, CareSynthError, Missing
+from synth.files import read_json
 
 CONFIG = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = WEIGHTS_FILE + ".index.json"  # which file of several holds a tensor
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")  # what other libraries' weights come in
 # Buffers that the network makes itself, and that older checkpoints lack.
 MADE = ("num_batches_tracked", "relative_position_index", "position_ids")
@@ -79,8 +81,9 @@ def loaded(model: str | os.PathLike[str], kind: Kind, device: str = "cpu", **opt
     """Image processor and network of transformers, float32, in evaluation mode, on the device.
 
     Args:
-        model: a folder with config.json, preprocessor_config.json and model.safetensors, or the name of weights that
-            are in the local Hugging Face cache.
+        model: a folder with config.json, preprocessor_config.json and model.safetensors (or its parts and their
+            index), or the name of weights that are in the local Hugging Face cache.
+        kind: what sort of network it has to be.
         device: torch's name of it.
         options: of the image processor, instead of those in its file.
 
@@ -157,7 +160,9 @@ def _without_bars() -> Iterator[None]:
 
 
 def _check_safe(folder: Path, like: str) -> None:
+    """Raises BadFile unless all weights are safetensors."""
     if safe(folder):
+        _check_index(folder / INDEX_FILE)
         return
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     found = f"only {', '.join(pickles)}, which could run code when it is read" if pickles else "no weights"
@@ -165,8 +170,21 @@ def _check_safe(folder: Path, like: str) -> None:
                   "--check` says where they come from")  # fmt: skip
 
 
+def _check_index(path: Path) -> None:
+    """transformers opens whatever the index names, a pickle too."""
+    if not path.is_file():
+        return
+    index = read_json(path)
+    listed = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(listed, dict):
+        raise BadFile(path, "weight_map", listed, "the names of files by the names of tensors")
+    for tensor, name in listed.items():
+        if not (isinstance(name, str) and name.endswith(".safetensors")):
+            raise BadFile(path, f"weight_map.{tensor}", name, "a .safetensors file")
+
+
 def rgb_frame(image: ArrayLike, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """One picture, checked.
+    """One picture uint8 [H, W, 3], checked.
 
     Args:
         shape: that it must have; any size by default.

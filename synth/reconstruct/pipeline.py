@@ -245,7 +245,10 @@ def _regions(
     def make() -> dict[str, np.ndarray]:
         from synth.reconstruct.segment import segmented
 
-        return {"labels": segmented(images, np.array(numbers), network, settings.device).labels}
+        def tell(done: int) -> None:
+            report("masks", done / len(numbers))
+
+        return {"labels": segmented(images, np.array(numbers), network, settings.device, tell).labels}
 
     inputs = {"video": file_key(video.path), "frames": numbers, "network": file_key(network)}
     return Regions(np.array(numbers), stages.kept("masks", inputs, make)["labels"])

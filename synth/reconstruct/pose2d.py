@@ -11,14 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from synth.errors import BadFile, BadOption
-from synth.reconstruct.detect import (
-    DETECTOR,
-    Progress,
-    batches,
-    boxes_of,
-    linked,
-    load_detector,
-)
+from synth.reconstruct.detect import DETECTOR, Progress, batches, boxes_of, linked, load_detector
 from synth.reconstruct.inputs import HIDDEN
 from synth.reconstruct.keypoints import Observed
 from synth.reconstruct.models import CONFIG, BadOutput, Kind, loaded, located
@@ -35,16 +28,26 @@ SLACK = 0.02  # of what the network sees, that a refined peak may be outside of 
 
 @dataclass(frozen=True)
 class PoseNetwork:
-    """ViTPose, ready."""
+    """ViTPose, ready: its image processor, itself, and whether it is a mixture of experts (ViTPose++)."""
 
     processor: Any
     network: Any
     experts: bool
 
     def points(self, frames: Sequence[np.ndarray], boxes: Sequence[Array]) -> list[tuple[Array, Array]]:
-        """Keypoints [N, 17, 2] in pixels and confidences [N, 17] of the people in the boxes [N, 4] of each frame.
+        """COCO's keypoints of the people on each frame.
 
-        See `keypoints_of` for both.
+        Args:
+            frames: T of uint8 [H, W, 3], RGB.
+            boxes: T of [N, 4], x, y, width, height in pixels, partly inside the picture.
+
+        Returns:
+            For each frame keypoints [N, 17, 2] in pixels (pixel centres have whole coordinates) and confidences
+            [N, 17] as `Observed.seen`: the peak of the heat map, which is near 1 where a point is plain to see and
+            below 0.5 where the network guesses; 0 below `LEAST`; at most `HIDDEN` for a point outside the picture.
+
+        Raises:
+            BadOutput: the network's heat maps are not finite.
         """
         import torch
 
@@ -69,7 +72,7 @@ class PoseNetwork:
         return found
 
     def _confidence(self, points: Array, peaks: Array, boxes: Array, shape: tuple[int, ...]) -> Array:
-        """[N, 17], see `keypoints_of`."""
+        """[N, 17], see `points`; peaks [N, 17] of heat maps at points [N, 17, 2], a picture of this shape."""
         size, centre = boxes[:, 2:], boxes[:, :2] + boxes[:, 2:] / 2
         aspect = self.processor.size["width"] / self.processor.size["height"]
         crop = np.stack([np.maximum(size[:, 0], size[:, 1] * aspect), np.maximum(size[:, 1], size[:, 0] / aspect)], 1)
@@ -91,55 +94,6 @@ def load_pose(model: str | os.PathLike[str] = POSE, device: str = "cpu") -> Pose
     return PoseNetwork(processor, network, int(network.config.backbone_config.num_experts) > 1)
 
 
-def keypoints_of(
-    images: Iterable[ArrayLike],
-    boxes: ArrayLike,
-    model: str | os.PathLike[str] = POSE,
-    device: str = "cpu",
-    progress: Progress | None = None,
-) -> tuple[Array, Array]:
-    """COCO's keypoints of P people over T frames.
-
-    Args:
-        images: T arrays uint8 [H, W, 3], RGB, of one size; they may come one by one.
-        boxes: [P, T, 4] x, y, width, height in pixels; NaN where somebody is not there. Part of each box is inside
-            the picture.
-        model: a folder with ViTPose of transformers, or the name of weights in the Hugging Face cache.
-        device: torch's name of it. progress: told after every few frames how many are done.
-
-    Returns:
-        keypoints [P, T, 17, 2] in pixels (pixel centres have whole coordinates), zero where there is no box, and seen
-        [P, T, 17] as `Observed` has it: the peak of the heat map, which is near 1 where a point is plain to see and
-        below 0.5 where the network guesses; 0 below `LEAST`; at most 0.4 for a point outside the picture.
-
-    Raises:
-        BadOption: images or boxes are not as above. Missing, BadFile: see `models.loaded`. BadOutput: the network's
-            heat maps are not finite.
-    """
-    where = np.asarray(boxes, float)
-    if where.ndim != 3 or where.shape[2] != 4:
-        raise BadOption("boxes", where.shape, "[P, T, 4]: x, y, width, height of P people over T frames")
-    people, count = where.shape[:2]
-    there = np.isfinite(where).all(-1)
-    points, seen = np.zeros((people, count, 17, 2)), np.zeros((people, count, 17))
-    network, done = load_pose(model, device), 0
-    for batch in batches(images):
-        numbers = range(done, done + len(batch))
-        if numbers.stop > count:
-            raise BadOption("images", f"more than {count}", f"{count}, as boxes")
-        rows = [np.flatnonzero(there[:, number]) for number in numbers]
-        asked = [where[some, number] for some, number in zip(rows, numbers, strict=True)]
-        _check_inside(asked, done, batch[0].shape)
-        for number, some, (pixels, sure) in zip(numbers, rows, network.points(batch, asked), strict=True):
-            points[some, number], seen[some, number] = pixels, sure
-        done = numbers.stop
-        if progress is not None:
-            progress(done)
-    if done < count:
-        raise BadOption("images", done, f"{count}, as boxes")
-    return points, seen
-
-
 def observed_of_images(
     images: Iterable[ArrayLike],
     fps: float,
@@ -150,13 +104,17 @@ def observed_of_images(
 ) -> Observed:
     """People, their boxes and their keypoints on a video; its frames are seen once and not kept.
 
-    Args: as of `detect_people`, `tracks` and `keypoints_of`.
+    Args:
+        images: T arrays uint8 [H, W, 3], RGB, of one size; they may come one by one. fps: frames a second.
+        detector, pose: folders with networks of transformers, or names of weights in the Hugging Face cache.
+        device: torch's name of it. progress: told after every few frames how many are done.
 
     Returns:
-        P people, 0 if nobody is found. Boxes that were filled in have no keypoints.
+        P people, 0 if nobody is found, see `linked`. Boxes that were filled in have no keypoints.
 
     Raises:
-        BadOption, Missing, BadFile, BadOutput: as these do.
+        BadOption: images or fps are not as above. Missing, BadFile: see `models.loaded`. BadOutput: a network's numbers
+            are not finite.
     """
     finder, network = load_detector(detector, device), load_pose(pose, device)
     found: list[Array] = []
@@ -175,13 +133,3 @@ def observed_of_images(
         for frame, row in chain.items():
             points[person, frame], seen[person, frame] = looks[frame][0][row], looks[frame][1][row]
     return Observed(fps, points, seen, boxes_of(chains, found))
-
-
-def _check_inside(boxes: Sequence[Array], first: int, shape: tuple[int, ...]) -> None:
-    """Part of each box [N, 4] is inside a picture of this shape."""
-    height, width = shape[:2]
-    for frame, some in enumerate(boxes, first):
-        common = np.minimum(some[:, :2] + some[:, 2:], [width, height]) - np.maximum(some[:, :2], 0)
-        bad = (common <= 0).any(1) | (some[:, 2:] <= 0).any(1)
-        if bad.any():
-            raise BadOption(f"box of frame {frame}", some[bad][0].tolist(), f"a box in a picture of {width} x {height}")

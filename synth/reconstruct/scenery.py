@@ -24,6 +24,7 @@ from synth.reconstruct.view import TRUSTED, View, estimated_view, up_of
 from synth.rotation import Array
 
 UNSURE = 6.0  # degrees: a floor from people alone that is known less well is none
+UP = 2.0  # degrees, the least that lines are believed to be off the direction up
 MARGIN = 0.1  # of a person's box, by which more is left out of the still scene
 NETWORK_SPREAD, SENSOR_SPREAD = 0.08, 0.01  # by what share metres are off, of a depth network and of a depth camera
 SURE_CONE, CONE = 12.0, 45.0  # degrees that the floor's normal may be off the direction up: seen in lines, or guessed
@@ -203,9 +204,8 @@ def ground_of(
             missing = str(error)
     observed = annotated.observed
     try:
-        standing = floor_from_people(
-            observed.keypoints, observed.seen, optics.camera, None if view is None else view.up
-        )
+        up, deviation = (None, UP) if view is None else (view.up, max(UP, view.up_deviation))
+        standing = floor_from_people(observed.keypoints, observed.seen, optics.camera, up, deviation)
     except NoFloor as error:
         raise NoFloor(f"{error}; and in the scene: {missing}") from None
     if standing.tilt > UNSURE:

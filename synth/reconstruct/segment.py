@@ -21,15 +21,14 @@ from synth.reconstruct.models import CONFIG, BadOutput, Kind, loaded, located, r
 from synth.reconstruct.regions import LABEL, Regions
 
 SEGMENTER = "shi-labs/oneformer_ade20k_swin_large"
-SEGMENTER_REVISION = "refs/pr/1"  # where its owners' pickle is converted to safetensors
+SEGMENTER_REVISION = "refs/pr/1"  # its owners' pickle as safetensors, converted by Hugging Face's bot; not merged
 OTHER_SEGMENTER = "facebook/mask2former-swin-large-ade-semantic"
 KIND = Kind(
     "a network for semantic segmentation", ("UNIVERSAL_SEGMENTATION", "SEMANTIC_SEGMENTATION"),
     (OTHER_SEGMENTER, SEGMENTER), ("oneformer", "mask2former", "maskformer", "segformer", "beit", "dpt"),
 )  # fmt: skip
 TASK = "the task is semantic"  # OneFormer's words
-PICTURE = ("pixel_values", "pixel_mask")  # what processors make of a picture
-SCORES = ("class_queries_logits", "masks_queries_logits", "logits")  # what networks make of it
+SCORES = ("class_queries_logits", "masks_queries_logits", "logits")  # of those networks' outputs
 # Names of ADE20K (and of COCO's stuff, where it has others) by our classes. What covers or hangs on a surface is that
 # surface: the room's shape is asked for. What has no class of ours is "other".
 NAMES: dict[str, tuple[str, ...]] = {
@@ -82,7 +81,7 @@ def segmented(
 
     Raises:
         BadOption: images or frames are not as above. Missing: the weights. BadFile: the folder holds something else,
-            or the network's classes know no floor, no wall or no person.
+            or the network's classes know no floor, no wall or no person. BadOutput: its scores are not finite.
     """
     pictures, numbers = rgb_frames(images), np.asarray(frames)
     if numbers.shape != (len(pictures),) or numbers.dtype.kind not in "iu" or (np.diff(numbers.astype(int)) <= 0).any():
@@ -102,7 +101,7 @@ class Segmenter:
     Attributes:
         processor: of pictures. network: that segments them.
         task: what the network is told besides the picture.
-        table: uint8, the number of our class for each of the network's.
+        table: uint8 [C], the number in `regions.CLASSES` of each of the network's C classes.
     """
 
     processor: Any
@@ -111,13 +110,13 @@ class Segmenter:
     table: np.ndarray
 
     def labels(self, picture: np.ndarray) -> np.ndarray:
-        """Numbers of `regions.CLASSES` [H, W] of a picture uint8 [H, W, 3]."""
+        """Numbers of `regions.CLASSES`, uint8 [H, W], of a picture uint8 [H, W, 3], RGB. Raises BadOutput."""
         import torch
 
         with torch.inference_mode():
-            inputs = self.processor(images=[picture], return_tensors="pt")
-            given = {name: value.to(self.network.device) for name, value in inputs.items() if name in PICTURE}
-            seen = self.network(**given, **self.task)
+            # One picture is not padded: its mask, for the networks that take one, is what they assume without.
+            pixels = self.processor(images=[picture], return_tensors="pt")["pixel_values"]
+            seen = self.network(pixel_values=pixels.to(self.network.device), **self.task)
             if not all(bool(torch.isfinite(seen[name]).all()) for name in SCORES if name in seen):
                 raise BadOutput("masks: the network's scores are not finite; its weights or the device are broken")
             classes = self.processor.post_process_semantic_segmentation(seen, target_sizes=[picture.shape[:2]])[0]
@@ -152,7 +151,10 @@ def _model_type(model: str | os.PathLike[str]) -> str | None:
 
 
 def _semantic_task(folder: Path, network: Any, device: str) -> dict[str, Any]:
-    """OneFormer is told in words which of its tasks to do: the tokens of a sentence, zero after its end."""
+    """OneFormer is told in words which of its tasks to do: the tokens of a sentence, zero after its end [1, length].
+
+    As transformers' OneFormerProcessor does it, which needs more files than these.
+    """
     import torch
     from transformers import AutoTokenizer
 

@@ -21,6 +21,8 @@ SUNK = 0.004  # metres: the floor that was not seen lies this far under the one 
 OUT = 0.02  # metres that unseen walls stand behind the ones that were seen
 SEEN = 0.3  # share of a wall in the picture from which on nothing is put there
 FARTHEST = 15.0  # metres: floor beyond is not filled in
+SHORTEST = 0.05  # metres: what is shorter is no wall
+NEAREST = 0.05  # metres before the camera that a wall must be, else it would hide everything
 _SIDES = np.array(
     [[0, 4, 6, 2], [1, 3, 7, 5], [0, 1, 5, 4], [2, 6, 7, 3], [0, 2, 3, 1], [4, 5, 7, 6]]
 )  # of the corners (x, y, z) = bits 0, 1, 2; counter-clockwise from outside: -x, +x, -y, +y, -z, +z
@@ -31,11 +33,15 @@ _BITS = np.array([[n & 1, n >> 1 & 1, n >> 2 & 1] for n in range(8)]) - 0.5
 def flattened(
     depth: Array, known: np.ndarray, labels: np.ndarray | None, camera: Camera, plan: Layout
 ) -> tuple[Array, np.ndarray]:
-    """The depth [H, W] with floor on z = 0 walls and ceiling on their planes, and what is known of it now.
+    """Depth with the floor on z = 0, walls and ceiling on their planes, and what is known of it now, both [H, W].
 
     Points move along their pixels' rays, so that the picture stays as it is. Floor that the labels see but the depth
-    does not (somebody always stood there) is filled in, and so is wall. Without labels, what is within 6 cm of the
+    does not (somebody always stood there) is filled in, and so is wall. Without labels, what is within `LEVEL` of the
     floor is floor.
+
+    Args:
+        depth: [H, W] metres as `Camera.project` has it. known: bool [H, W], where that is to be believed.
+        labels: [H, W], numbers of `regions.CLASSES`, or None. camera: with its pose. plan: of the room.
     """
     pixels = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), -1)
     eye, rays = camera.unproject(pixels)
@@ -45,9 +51,9 @@ def flattened(
         along = np.where(known, depth, np.nan) * scale
         height = eye[2] + along * rays[..., 2]
         if labels is None:
-            down = _to_plane(-eye[2], rays[..., 2])
-            return np.where(np.abs(height) < LEVEL, down, along) / scale, known
-        found = along.copy()
+            found = np.where(np.abs(height) < LEVEL, _to_plane(-eye[2], rays[..., 2]), along)
+            return found / scale, np.isfinite(found)
+        found = along
         levels = [("floor", 0.0), ("ceiling", plan.height)] if plan.sources["height"] == "ceiling" else [("floor", 0.0)]
         for name, level in levels:
             reach = _to_plane(level - eye[2], rays[..., 2])
@@ -60,7 +66,10 @@ def flattened(
 def _on_walls(
     found: Array, along: Array, known: np.ndarray, wall: np.ndarray, eye: Array, rays: Array, plan: Layout
 ) -> Array:  # fmt: skip
-    """Metres along the rays with the walls' points on the nearest plane, and those that nobody saw on the first."""
+    """Metres along the rays ``found`` [H, W], with the walls' points on the nearest wall's plane.
+
+    ``along`` [H, W] is what was measured. Points of a wall that nobody saw are put on the first plane.
+    """
     axes = plan.axes()
     nearest, first = np.full(along.shape, SNAP), np.full(along.shape, FARTHEST)
     for axis, offset in plan.walls:
@@ -88,7 +97,9 @@ def shell(
     """Floor under everything, and walls and ceiling where the picture shows none; colours are a picture's, 0..255.
 
     Args:
-        known: [H, W], where something was seen; None without depth: then all walls are put up and there is no ceiling.
+        plan: of the room; its outline is convex.
+        known: bool [H, W], where something was seen; None without depth: then all walls are put up and there is no
+            ceiling.
     """
     ground = np.concatenate([plan.polygon, np.zeros((len(plan.polygon), 1))], 1)
     fan = np.array([[0, i, i + 1] for i in range(1, len(ground) - 1)])
@@ -99,8 +110,8 @@ def shell(
         end = ground[(index + 1) % len(ground)]
         length = float(np.linalg.norm(end - start))
         outward = np.array([end[1] - start[1], start[0] - end[0], 0.0]) / max(length, 1e-9)
-        if length < 0.05 or (start - camera.position) @ outward < 0.05:
-            continue  # the camera is in or behind it
+        if length < SHORTEST or (start - camera.position) @ outward < NEAREST:
+            continue
         corners = np.array([start, end, end + top, start + top])
         if known is None or _seen(corners, camera, known) < SEEN:
             moved = corners + (OUT * outward if known is not None else 0.0)

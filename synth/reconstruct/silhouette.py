@@ -7,6 +7,7 @@ best (intersection over union), which the base line, being part of the outline, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -30,18 +31,24 @@ WIDTH = 200  # pixels of the picture that the boxes are drawn in
 SHARE = 1e-3  # of the picture that a piece covers at least
 WORST = 0.25  # intersection over union below which a mask is no piece of its class
 FRONT = 0.1  # of overlap that a sensible front is worth
+FREE = 0.3  # as sensible as a back to the wall is a front that looks at the camera
 AT_WALL = 0.5  # metres
 STEPS = (0.4, 0.2, 0.1, 0.05)  # metres
 SINK = 0.52  # metres: where a basin begins
+# Middles of edges and sides too: a fisheye's outline of a box bulges between the corners.
 _CORNERS = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, 3)] * 3, indexing="ij"), -1).reshape(-1, 3)
-_DO_NOT_COUNT = ("nothing", "person", *FURNITURE_CLASSES)
+_DO_NOT_COUNT = ("nothing", "person", *FURNITURE_CLASSES)  # may stand before the piece and hide a part of it
 
 
 def furnish_flat(labels: ArrayLike, camera: Camera, layout: Layout) -> Furnishing:
-    """Furniture of usual sizes from labels alone; every note says "usual", with the mask's ``overlap`` with the box.
+    """Furniture of usual sizes from labels alone.
 
     Args:
         labels: [H, W], numbers of `regions.CLASSES`. camera: of this size, with its pose. layout: of the room.
+
+    Returns:
+        As `furnish` does. Notes say that sizes are "usual", whether ``yaw`` is from "walls" or "mask", ``front`` from
+        "wall" or "camera", and the ``overlap`` of mask and box (intersection over union).
 
     Raises:
         BadOption: labels and camera differ in size.
@@ -60,22 +67,25 @@ def furnish_flat(labels: ArrayLike, camera: Camera, layout: Layout) -> Furnishin
                 continue
             mask = parts == number
             found = _fitted(cls, mask, small, view, layout)
-            if found is None or found[1] < WORST:
+            if found is None or found.overlap < WORST:
                 continue
             identifier = f"{cls}_{1 + sum(item.cls == cls for item in furniture)}"
             whole = np.repeat(np.repeat(mask, step, 0), step, 1)[: kinds.shape[0], : kinds.shape[1]]
             owner[whole & (kinds == LABEL[cls])] = len(furniture)
-            yaw = float((found[0].yaw + np.pi) % (2 * np.pi) - np.pi)
-            furniture.append(_piece(identifier, cls, Box(found[0].center, found[0].size, yaw)))
+            yaw = float((found.box.yaw + np.pi) % (2 * np.pi) - np.pi)
+            furniture.append(_piece(identifier, cls, Box(found.box.center, found.box.size, yaw)))
             notes[identifier] = {
-                "points": 0, "size": "usual", "yaw": "walls" if layout.yaw is not None else "mask", "front": "wall",
-                "overlap": round(found[1], 3),
+                "points": 0, "size": "usual", "yaw": "walls" if layout.yaw is not None else "mask",
+                "front": found.front, "overlap": round(found.overlap, 3),
             } | ({"seat_height": "usual"} if USUAL[cls].seat is not None else {})  # fmt: skip
     return Furnishing(tuple(furniture), owner, notes)
 
 
 def cast(camera: Camera, pixels: Array, height: float = 0.0) -> Array:
-    """Where the rays of pixels [N, 2] meet the level plane at a height, [M, 2]; those that never do are left out."""
+    """Where the rays of pixels [N, 2] meet the level plane at a height (metres), world x and y [M, 2], metres.
+
+    Those that never do are left out.
+    """
     eye, rays = camera.unproject(pixels)
     with np.errstate(divide="ignore", invalid="ignore"):
         along = (height - eye[2]) / rays[:, 2]
@@ -84,6 +94,7 @@ def cast(camera: Camera, pixels: Array, height: float = 0.0) -> Array:
 
 
 def _piece(identifier: str, cls: str, box: Box) -> Furniture:
+    """A piece of usual shape in a box."""
     seat = USUAL[cls].seat
     if seat is None:
         return Furniture(identifier, cls, box, mesh=identifier)
@@ -91,8 +102,17 @@ def _piece(identifier: str, cls: str, box: Box) -> Furniture:
     return Furniture(identifier, cls, box, seat, identifier, solids, surface)
 
 
-def _fitted(cls: str, mask: np.ndarray, labels: np.ndarray, camera: Camera, layout: Layout) -> tuple[Box, float] | None:
-    """The box of usual size that covers a mask best, and its overlap."""
+@dataclass(frozen=True)
+class _Fit:
+    """A box, its overlap with the mask, and what tells its front: "wall" or "camera"."""
+
+    box: Box
+    overlap: float
+    front: str
+
+
+def _fitted(cls: str, mask: np.ndarray, labels: np.ndarray, camera: Camera, layout: Layout) -> _Fit | None:
+    """The box of usual size that covers a mask [H, W] best; None where the mask is above the horizon."""
     size = np.array(USUAL[cls].size)
     bottom = SINK if cls in WALL_HUNG else 0.0
     rows, columns = np.nonzero(mask)
@@ -101,20 +121,19 @@ def _fitted(cls: str, mask: np.ndarray, labels: np.ndarray, camera: Camera, layo
         return None
     counted = mask | ~np.isin(labels, [LABEL[name] for name in _DO_NOT_COUNT])
     turns = [layout.yaw, layout.yaw + np.pi / 2] if layout.yaw is not None else np.deg2rad(np.arange(0, 180, 15))
-    best: tuple[Box, float] | None = None
-    most = -np.inf
+    best, most = None, -np.inf
     for yaw in turns:
         box = Box(np.array([*np.median(start, 0), bottom + size[2] / 2]), size, float(yaw))
         box, overlap = _moved(box, mask, counted, camera)
         for facing in (box, Box(box.center, size, box.yaw + np.pi)):
-            score = overlap + FRONT * _sense(facing, camera, layout)
-            if score > most:
-                best, most = (facing, overlap), score
+            sense, front = _sense(facing, camera, layout)
+            if overlap + FRONT * sense > most:
+                best, most = _Fit(facing, overlap, front), overlap + FRONT * sense
     return best
 
 
 def _moved(box: Box, mask: np.ndarray, counted: np.ndarray, camera: Camera) -> tuple[Box, float]:
-    """A pattern search over the floor (Hooke and Jeeves 1961)."""
+    """A box moved over the floor to where its overlap is largest (pattern search, Hooke and Jeeves 1961)."""
     best = _overlap(box, mask, counted, camera)
     for step in STEPS:
         better = True
@@ -129,6 +148,10 @@ def _moved(box: Box, mask: np.ndarray, counted: np.ndarray, camera: Camera) -> t
 
 
 def _overlap(box: Box, mask: np.ndarray, counted: np.ndarray, camera: Camera) -> float:
+    """Intersection over union of a box on the picture and a mask [H, W], of the pixels that are ``counted``.
+
+    0 for a box that is not wholly in front of the camera.
+    """
     pixels, _, valid = camera.project(box.to_world(_CORNERS * box.size))
     if not valid.all():
         return 0.0
@@ -139,11 +162,11 @@ def _overlap(box: Box, mask: np.ndarray, counted: np.ndarray, camera: Camera) ->
     return float((inside & mask).sum() / max((inside | mask).sum(), 1))
 
 
-def _sense(box: Box, camera: Camera, layout: Layout) -> float:
-    """How sensible a front is, -1..1: with its back to a wall; where it stands free, towards the camera."""
+def _sense(box: Box, camera: Camera, layout: Layout) -> tuple[float, str]:
+    """How sensible a front is, -1..1: with its back to a "wall"; where it stands free, towards the "camera"."""
     front = box.to_world([0.0, 1.0, 0.0])[:2] - box.center[:2]
     behind, ahead = (layout.wall_distance(box.center[:2], sign * front) - box.size[1] / 2 for sign in (-1.0, 1.0))
     if min(behind, ahead) < AT_WALL:
-        return float(np.clip((ahead - behind) / AT_WALL, -1, 1))
+        return float(np.clip((ahead - behind) / AT_WALL, -1, 1)), "wall"
     to_eye = camera.position[:2] - box.center[:2]
-    return 0.3 * float(front @ to_eye) / max(float(np.linalg.norm(to_eye)), 1e-9)
+    return FREE * float(front @ to_eye) / max(float(np.linalg.norm(to_eye)), 1e-9), "camera"

@@ -5,8 +5,8 @@ outvoted by walls and furniture; what most of the picture does is the camera's m
 by RANSAC over the cells' votes. That nothing moves is believed first, if a good part of the picture says so.
 
 Light: every picture is divided by its local contrast, which a dimmer or a switch to infrared changes less than the
-edges. What still cannot be compared with the first picture is compared with the one before it. Black and blurred frames
-say nothing: they are counted, not judged.
+edges. What still cannot be compared with the first picture is compared with the one before it, then with the first ones
+of earlier parts of the video. Black and blurred frames say nothing: they are counted, not judged.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ UNMOVED = 0.35  # of these that suffice to say that nothing moves: people may fi
 DARK = 12  # grey levels of mean below which, and
 FLAT = 4.0  # of standard deviation below which a frame shows nothing
 CONTRAST = 15  # pixels over which contrast is local, for pictures of 640
+KEPT = 8  # parts of the video that a frame may be found to belong to
 PERSIST = 0.1  # of the frames that a place has to be held to be no shake
 GRID = np.array([[x, y] for x in (0.1, 0.5, 0.9) for y in (0.1, 0.5, 0.9)])  # of the picture, where motion is measured
 
@@ -42,6 +43,8 @@ GRID = np.array([[x, y] for x in (0.1, 0.5, 0.9) for y in (0.1, 0.5, 0.9)])  # o
 @dataclass(frozen=True)
 class Steadiness:
     """What the camera did.
+
+    Frames are numbered as the images that were given, which may be some of a video's.
 
     Attributes:
         moved: [T] pixels by which the picture's worst part is off where it usually is; NaN where a frame says nothing.
@@ -66,11 +69,11 @@ def camera_motion(images: Sequence[ArrayLike], people_masks: ArrayLike | None = 
     """Whether a camera stands still.
 
     Args:
-        images: uint8 [H, W] or [H, W, 3] of one size; every frame, or some of each minute.
+        images: T arrays uint8 [H, W], or [H, W, 3] in RGB, of one size, in their order in time.
         people_masks: bool [T, H, W], what does not count. It works without, while people leave a third of the picture.
 
     Raises:
-        BadOption: no images, or of several kinds.
+        BadOption: no images, of several kinds, or masks of another size.
     """
     frames = _checked(images)
     masks = None if people_masks is None else np.asarray(people_masks)
@@ -80,33 +83,48 @@ def camera_motion(images: Sequence[ArrayLike], people_masks: ArrayLike | None = 
     threshold = max(STILL, STILL_SHARE * width)
     poses: list[Array | None] = []  # similarity [2, 3] from a piece's first frame to each
     piece = np.zeros(len(frames), int)
-    first: tuple[int, Any, Any] | None = None
-    before: tuple[int, Any, Any] | None = None
+    starts: list[_Seen] = []  # pieces' first pictures, that of the piece that was seen last at the front
+    before: list[_Seen] = []  # the picture before, where it is no first one
     for index, frame in enumerate(frames):
         grey = _flattened(frame)
         if grey is None:
             poses.append(None)
             continue
         mask = None if masks is None else masks[index]
-        pose: Array | None = None
-        if first is not None and before is not None:
-            piece[index] = piece[first[0]]
-            pose = _motion(first[1], grey, first[2], mask, threshold)
-            if pose is None and before[0] != first[0]:
-                step = _motion(before[1], grey, before[2], mask, threshold)
-                last = poses[before[0]]
-                pose = None if step is None or last is None else _after(step, last)
-            if pose is None:
-                piece[index] = piece[first[0]] + 1
-        if pose is None:
-            first = (index, grey, mask)
-            pose = np.eye(2, 3)
-        poses.append(pose)
-        before = (index, grey, mask)
+        for one in (*starts[:1], *before, *starts[1:]):
+            step = _motion(one.grey, grey, one.mask, mask, threshold)
+            if step is not None:
+                before = [_Seen(grey, mask, _after(step, one.pose), one.piece)]
+                poses.append(before[0].pose)
+                piece[index] = one.piece
+                starts.sort(key=lambda start: start.piece != piece[index])
+                break
+        else:
+            starts.insert(0, _Seen(grey, mask, np.eye(2, 3), int(piece.max()) + 1 if starts else 0))
+            before = []
+            poses.append(starts[0].pose)
+            piece[index] = starts[0].piece
+            del starts[KEPT:]
     return _judged(poses, piece, width, height, threshold)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A picture that others are compared with.
+
+    Attributes:
+        grey: of `_flattened`. mask: bool [H, W], where people are, or None.
+        pose: similarity [2, 3] from the first picture of its piece. piece: its number.
+    """
+
+    grey: np.ndarray
+    mask: np.ndarray | None
+    pose: Array
+    piece: int
+
+
 def _checked(images: Sequence[ArrayLike]) -> list[np.ndarray]:
+    """As `camera_motion` wants them. Raises BadOption."""
     frames = [np.asarray(image) for image in images]
     if not frames:
         raise BadOption("images", "none", "at least one")
@@ -190,7 +208,9 @@ def _corners(image: np.ndarray, away: np.ndarray | None) -> tuple[np.ndarray, np
 
 def _after(second: Array, first: Array) -> Array:
     """Two similarities [2, 3], one after the other."""
-    return np.asarray(second[:, :2] @ np.concatenate([first[:, :2], first[:, 2:]], 1) + np.eye(3)[2] * second[:, 2:])
+    both = second[:, :2] @ first
+    both[:, 2] += second[:, 2]
+    return np.asarray(both)
 
 
 def _judged(poses: list[Array | None], piece: np.ndarray, width: int, height: int, threshold: float) -> Steadiness:
@@ -212,14 +232,13 @@ def _judged(poses: list[Array | None], piece: np.ndarray, width: int, height: in
         off = at[mine] - np.median(at[mine], 0)
         moved[mine] = np.linalg.norm(off, axis=-1).max(-1)
         # A place held for longer, and none of a few frames only, is a new one.
-        run = max(1, int(np.ceil(PERSIST * len(mine)))) if len(mine) > 4 else 1
-        run = max(run, 3) if len(mine) > 4 else run
+        run = max(3, int(np.ceil(PERSIST * len(mine)))) if len(mine) > 4 else 1
         windows = np.lib.stride_tricks.sliding_window_view(off, run, axis=0)
         held = max(held, float(np.linalg.norm(np.median(windows, -1), axis=-1).max()))
-    unseen = np.flatnonzero(~known | alone)
+    unseen = tuple(np.flatnonzero(~known | alone).tolist())
+    pieces = len(np.unique(piece[known & ~alone]))
     if np.isnan(moved).all():
-        return Steadiness(moved, 0, "unknown", threshold, tuple(unseen.tolist()), int(piece.max()) + 1)
+        return Steadiness(moved, 0, "unknown", threshold, unseen, pieces)
     worst = int(np.nanargmax(moved))
     verdict = "still" if moved[worst] <= threshold else "moves" if held > MOVES * threshold else "shakes"
-    pieces = len({int(number) for number in piece[known & ~alone]})
-    return Steadiness(moved, worst, verdict, threshold, tuple(unseen.tolist()), pieces)
+    return Steadiness(moved, worst, verdict, threshold, unseen, pieces)

@@ -84,7 +84,7 @@ WEIGHTS: tuple[Weights, ...] = (
     _hub("disparity", RELATIVE_MODEL, "Apache-2.0", 99, "sharp depth of the room; else the metric depth alone", True),
     _hub("segmenter", SEGMENTER, "MIT", 879, "floor, walls and furniture; else no furniture is found", True,
          SEGMENTER_REVISION),
-    _hub("segmenter", OTHER_SEGMENTER, "other (code: MIT; of the weights not stated more exactly)", 866,
+    _hub("segmenter", OTHER_SEGMENTER, "other (code: mostly MIT; of the weights not stated more exactly)", 866,
          "the same, instead", True),
     Weights(
         "body", SMPL_FILES[0], "https://smpl.is.tue.mpg.de",
@@ -148,13 +148,12 @@ def table(folder: str | os.PathLike[str] | None = None) -> str:
 def networks(folder: str | os.PathLike[str] | None = None) -> Networks:
     """The weights that are here, for `pipeline.reconstruct`.
 
-    Of several for one part it is the first of `WEIGHTS`, those in the
-    user's folder before those in a cache.
+    Of several for one part it is the first of `WEIGHTS`, those in the user's folder before those in a cache. Raises
+    Missing: the user's folder is not there.
     """
     from synth.reconstruct.pipeline import Networks
 
     own = None if folder is None else Path(folder).expanduser()
-    # What a user put into the folder counts more than what happens to be in a cache.
     found = sorted(checked(folder), key=lambda item: item[1] is None or own not in item[1].parents)
     here: dict[str, Path] = {}
     for weights, path in found:
