@@ -12,6 +12,7 @@ from synth.errors import CareSynthError
 
 # name -> module, attribute, the help line of `synth --help`
 GROUPS = {
+    "addon": ("synth.addon_build", "addon", "Build the Blender extension."),
     "corpus": ("synth.corpus.cli", "corpus", "Training sets of motion: build, show, check."),
     "evaluate": ("synth.diffusion.cli", "evaluate_model", "Figures of a trained model on held-out motion."),
     "train-evaluator": ("synth.diffusion.cli", "train_judge", "Train the evaluator that judges models."),
