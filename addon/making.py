@@ -350,12 +350,4 @@ CLASSES = (
     CARESYNTH_OT_cancel, CARESYNTH_OT_dismiss, CARESYNTH_OT_copy_details,
 )  # fmt: skip
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

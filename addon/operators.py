@@ -291,12 +291,4 @@ CLASSES = (
     CARESYNTH_OT_open_gallery, CARESYNTH_OT_refresh,
 )  # fmt: skip
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -287,12 +287,4 @@ CLASSES = (
     CARESYNTH_PT_results, CARESYNTH_PT_import, CARESYNTH_PT_cameras, CARESYNTH_PT_clips,
 )  # fmt: skip
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)
