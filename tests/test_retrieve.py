@@ -126,6 +126,9 @@ def test_roles_are_read_from_the_prompt():
     assert words.role_in("nurse helps patient") is None
     assert words.people_in("nurse helps patient up") == 2
     assert words.people_in("the patient gets up alone") == 1
+    for alone in ("a man sits down without anyone's help", "she rises unassisted", "he stands up, nobody helps him"):
+        assert words.people_in(alone) == 1, alone
+    assert words.people_in("a nurse helps without a word") == 2
 
 
 # --- making -----------------------------------------------------------------------------------------------------------

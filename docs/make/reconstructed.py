@@ -1,7 +1,7 @@
 """Draw docs/images/reconstructed.jpg: what is recovered of rendered clips, three moments of each.
 
-    ./run python -m benchmarks.roundtrip FOLDER --scenes 5
-    ./run python docs/make/reconstructed.py FOLDER --out docs/images/reconstructed.jpg
+./run python -m benchmarks.roundtrip FOLDER --scenes 5
+./run python docs/make/reconstructed.py FOLDER --out docs/images/reconstructed.jpg
 """
 
 from __future__ import annotations

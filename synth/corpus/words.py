@@ -34,8 +34,9 @@ _PATIENT = r"\b(patients?|residents?|elderly|senior|old (man|woman|lady|person)|
 _HELP = r"\b(help(s|ing|ed)?|assist(s|ing|ed)?|aid(s|ing|ed)|support(s|ing|ed)?|guid(e|es|ing)|escort\w*|accompan\w+" \
         r"|together|two people|both|lift(s|ing)? (the|a|an|him|her) " \
         r"(patient|resident|elderly|old|person|man|woman))\b"  # fmt: skip
-_ALONE = r"\b(alone|by (him|her|it|them)sel(f|ves)|on (his|her|their) own|without (help|assistance|support)|unaided" \
-         r"|independently)\b"  # fmt: skip
+_ALONE = r"\b(alone|by (him|her|it|them|one)sel(f|ves)|on (his|her|their|one's) own" \
+         r"|without (\w+('s)? ){0,2}(help(ing)?|assist(ance|ing)|aid|support(ing)?)|una(ided|ssisted)|independently" \
+         r"|(nobody|no one|no-one) (is )?(help|assist|support)\w*)\b"  # fmt: skip
 # Losing one's balance, as it happens ("fallen", "who fell", "after a fall" tell of what was before).
 _FALL = r"(?<!after a )(?<!after the )(?<!who )\b(falls?|falling|fell|faint(s|ing|ed)?|pass(es|ing)? out|collaps\w*" \
         r"|tumbl\w*|trip(s|ping|ped)?|slip(s|ping|ped)?|stumbl\w*|toppl\w*|slid(es?|ing)?|slump\w*" \
