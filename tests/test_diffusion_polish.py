@@ -174,6 +174,6 @@ def test_a_fall_that_ends_in_the_floor_stays_a_fall() -> None:
     ]
     before, after = (float(-np.diff(height).min() * 20.0) for height in chest)
     assert before > 2.5
-    assert after > 0.75 * before  # 0.57 where only the landing counts
+    assert after > 0.9 * before  # 0.57 where only the landing counts, 0.8 where smoothed speeds are kept loosely
     assert "fall" in measure_actions(made, load_body()).order(0)
     assert measure_all(made, load_body())["floor_penetration"] < 0.03

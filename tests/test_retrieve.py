@@ -14,7 +14,7 @@ from synth.corpus.duration import Idle, fit_duration
 from synth.corpus.gate import faults_of
 from synth.corpus.library import LibraryEntry, library
 from synth.errors import BadOption
-from synth.interaction import Contact, Interaction, Meta
+from synth.interaction import ActionSegment, Contact, Interaction, Meta
 from synth.motion.actions import measure_actions
 from synth.room import Box
 from synth.rooms import load_room
@@ -273,6 +273,9 @@ def test_gate_finds_what_is_wrong(body, ward):
     wrong = replace(motion, meta=replace(motion.meta, interaction_class="sit_down_alone"))
     assert "should sit_down then sitting" in faults(wrong)
     assert "floats" in faults(replace(motion, transl=motion.transl + np.array([0, 0, 0.5], np.float32)))
+    air = replace(motion, transl=motion.transl + np.array([0, 0, 0.5], np.float32))
+    falls = replace(measure_actions(air, body), segments=(ActionSegment(0, 0.0, air.seconds, "fall"),))
+    assert not [f for f in faults_of(air, falls, ward, body) if "floats" in f.text]  # who falls is carried by nothing
     assert "leaves the room" in faults(replace(motion, transl=motion.transl + np.array([50, 0, 0], np.float32)))
     rng = np.random.default_rng(0)
     noisy = replace(motion, body_pose=motion.body_pose + rng.normal(0, 0.5, motion.body_pose.shape).astype(np.float32))

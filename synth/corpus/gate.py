@@ -92,7 +92,7 @@ def faults_of(motion: Interaction, actions: Actions, room: Room, body: BodyModel
         actions: measured on it.
         whole: whether the clip is long enough to hold the whole action; a part of it need not show every stage.
     """
-    found = [*content_faults(motion, actions, whole), *distance_faults(motion), *_bodies(motion, room, body)]
+    found = [*content_faults(motion, actions, whole), *distance_faults(motion), *_bodies(motion, actions, room, body)]
     if whole and (motion.meta.interaction_class or "").startswith("help_up"):
         found += _lift(motion, room, body)
     return sorted(found, key=lambda fault: not fault.grave)
@@ -185,7 +185,7 @@ def rise(height: Array) -> tuple[int, int]:
     return low + first, low + last
 
 
-def _bodies(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:
+def _bodies(motion: Interaction, actions: Actions, room: Room, body: BodyModel) -> list[Fault]:
     rest = np.asarray(body.rest_joints(motion.betas), float)
     joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
     found = []
@@ -205,6 +205,9 @@ def _bodies(motion: Interaction, room: Room, body: BodyModel) -> list[Fault]:
         for prop in motion.props:
             near = np.linalg.norm(points[:, 0, :2] - np.asarray(prop.transl)[here, :2], axis=-1) < SEATED_NEAR
             on |= near & (prop_piece(prop.cls).seat_height is not None)
+        for done in actions.segments:  # who falls is carried by nothing: that is what falling is
+            if done.person == person and done.label == "fall":
+                on |= (motion.times[here] >= done.start) & (motion.times[here] <= done.end)
         air = metrics.floating(points[~on]) if (~on).any() else 0.0
         if air > FLOATING[0]:
             found.append(Fault(f"somebody floats in {100 * air:.0f} % of the frames", air > FLOATING[1]))

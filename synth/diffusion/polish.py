@@ -42,7 +42,7 @@ KNEELS = 0.15  # metres above the floor, at most, of the front of a knee that is
 EARLY, SHORTEST = 1.0, 0.5  # seconds that a touch may come before or after it was asked for, and that it lasts at least
 LIFTED = 0.25  # metres above or below the floor: beyond, it is no error of height
 SETTLING = 0.2  # seconds, the width of the correction's filter
-FALLS = 0.5  # m/s downwards, from where on the trunk's speed is kept, fully so at twice that
+FALLS, SURELY = 0.8, 1.1  # m/s downwards, from where on the trunk's speed is kept, and kept fully
 TRUNK = tuple(JOINT[name] for name in ("pelvis", "spine3", "head"))
 CUTOFF = 4.0  # Hz: above it people move by millimetres (Winter, Biomechanics and Motor Control, ch. 3)
 # Passes of the optimiser: what it may change, and its evaluations. What shakes does so faster than people move, so
@@ -67,9 +67,10 @@ def polished(
         asked: touches that belong to what is done: of a hand and another's spot, which are held where the hand comes
             near enough, for as long as it does; and of people and the motion's props.
     """
+    proxies = [proxies_of(body, shape) for shape in motion.betas]
+    pace = _falling(motion, proxies)  # as it was sampled: smoothing takes a tenth of it
     motion = smoothed(motion)
     touching = measured_contacts(motion, body, pieces, touch=MEANT, on=MEANT)
-    proxies = [proxies_of(body, shape) for shape in motion.betas]
     props = {prop.id for prop in motion.props}
     on_props = [contact for contact in asked if contact.target.get("object") in props]
     motion = grounded(motion, proxies, [*touching, *on_props])
@@ -83,7 +84,7 @@ def polished(
     stage = tuple(piece.to_json() for piece in pieces if piece.id in used)
     whole = replace(motion, meta=replace(motion.meta, contacts=tuple(meant), stage=stage))
     whole = replace(whole, props=in_hands(whole, proxies))
-    skin, solved, pace = mesh.Skin.of(body), whole, _falling(whole, proxies)
+    skin, solved = mesh.Skin.of(body), whole
     for prior, steps in PASSES:
         more: list[Term] = [pace, *_lifted(solved, proxies, stands)]
         if solved is not whole:
@@ -100,8 +101,8 @@ def _falling(motion: Interaction, proxies: Sequence[Proxies]) -> Pace:
     """Trunks that come down fast do: what makes a landing exact must not make it gentle."""
     joints = state_of(motion, proxies).joints[:, :, list(TRUNK)]
     velocity = torch.diff(joints, dim=1) * motion.fps
-    weight = ((-velocity[..., 2] - FALLS) / FALLS).clamp(0, 1)
-    return Pace(TRUNK, velocity, weight)
+    weight = ((-velocity[..., 2] - FALLS) / (SURELY - FALLS)).clamp(0, 1)
+    return Pace(TRUNK, velocity, weight, sigma=0.08)
 
 
 def _lifted(motion: Interaction, proxies: Sequence[Proxies], stands: np.ndarray | None) -> list[Floor]:
