@@ -2,7 +2,8 @@
 
 Interactions of the library are seen by care-home cameras (a corner, a wide lens with distortion, a fisheye under the
 ceiling); their keypoints, furniture and, for `refined`, a regressor's estimates are made from the truth with noise.
-`fit only` has no estimates: poses of other classes of the library are looked up. Bodies and cameras are given.
+`fit only` has no estimates: poses of other classes of the library are looked up. Bodies and cameras are given; for
+`wrong focal` a camera whose focal length is off.
 Also told: what is recovered of rooms and floors (`benchmarks.grounds`), and what the people cost, by frames and by
 people. `--quick`: a minute.
 """
@@ -40,6 +41,7 @@ MOTIONS = (
     "assist_lie_down_01", "talk_at_bedside_01", "help_up_from_floor_01", "comfort_touch_01", "push_wheelchair_01",
 )  # fmt: skip
 CAMERAS = ("corner", "wide", "fisheye")
+FOCAL = 0.05  # deviation of the focal length's logarithm, of `wrong_focal`
 PIXELS, HIDDEN = 3.0, 0.15  # of keypoints: noise, and the share that is not annotated
 SHAKE, LEAN = 0.12, 0.1  # radians a joint: noise from frame to frame, and what is wrong throughout
 DEPTH, JITTER = 0.06, 0.03  # shares of the distance, the same
@@ -111,6 +113,13 @@ def _about(piece: Furniture, rng: np.random.Generator) -> Furniture:
     return replace(piece, box=box, seat_height=height)
 
 
+def off_focal(camera: Camera, rng: np.random.Generator) -> Camera:
+    """The camera as somebody believes it who is wrong about its focal length."""
+    k = camera.K.copy()
+    k[[0, 1], [0, 1]] *= np.exp(FOCAL * rng.normal())
+    return replace(camera, K=k)
+
+
 def errors(found: Interaction, truth: Interaction, body: BodyModel) -> dict[str, float]:
     """Millimetres over 22 joints: `mpjpe` with pelvises together, `world` as they are, `pair` of distances of pelvises;
     `slide` mm a frame, of feet that truly are on the floor, beyond the truth's."""
@@ -133,7 +142,7 @@ def errors(found: Interaction, truth: Interaction, body: BodyModel) -> dict[str,
 
 def run(motions: Sequence[str], cameras: Sequence[str], seed: int) -> dict[str, object]:
     """A row a scene, and means."""
-    body, rows, masks = load_body(), [], np.zeros(3, int)
+    body, rows, masks, rng = load_body(), [], np.zeros(3, int), np.random.default_rng(seed)
     for name in motions:
         cls = entry(name).interaction_class
         exemplars = library_poses(body, lambda other, cls=cls: other.interaction_class == cls)  # type: ignore[misc]
@@ -146,14 +155,18 @@ def run(motions: Sequence[str], cameras: Sequence[str], seed: int) -> dict[str, 
                 start = lifted(scene.observed, scene.camera, body, scene.truth.betas, exemplars)
                 alone = refined(start, scene.observed, scene.camera, body, scene.resting, scene.furniture)
                 end = time.process_time()
+                blurred = refined(
+                    scene.estimates, scene.observed, off_focal(scene.camera, rng), body, scene.resting, scene.furniture
+                )
             masks += _masked(full, scene)
             rows.append(
                 {"motion": name, "camera": kind, "people": scene.truth.people, "frames": scene.truth.frames,
                  "refined": errors(full.motion, scene.truth, body) | {"cpu_s": round(middle - begin, 1)},
                  "fit_only": errors(alone.motion, scene.truth, body) | {"cpu_s": round(end - middle, 1)},
+                 "wrong_focal": errors(blurred.motion, scene.truth, body),
                  "estimates": errors(scene.estimates, scene.truth, body)}
             )  # fmt: skip
-    kinds = ("estimates", "refined", "fit_only")
+    kinds = ("estimates", "refined", "wrong_focal", "fit_only")
     keys = ("mpjpe", "world", "pair", "slide", "cpu_s")
     means = {
         kind: {key: _mean([row[kind].get(key) for row in rows]) for key in keys}  # type: ignore[attr-defined]
