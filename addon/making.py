@@ -77,6 +77,14 @@ def _after(self: bpy.types.Operator, job: jobs.Job) -> set:
     return {"FINISHED"}
 
 
+def staged(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    """Whether an interaction is in the scene; if not, the operator says what it needs."""
+    found = tags.active_stage(context) is not None
+    if not found:
+        cls.poll_message_set("Import an interaction first")
+    return found
+
+
 class _Idle:
     """Needs that nothing runs."""
 
@@ -216,12 +224,7 @@ class CARESYNTH_OT_render_clips(_Idle, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not super().poll(context):
-            return False
-        if tags.active_stage(context) is None:
-            cls.poll_message_set("Import an interaction first")
-            return False
-        return True
+        return super().poll(context) and staged(cls, context)
 
     @said
     def execute(self, context: bpy.types.Context) -> set:

@@ -1,5 +1,6 @@
 """Operators on the scene: import, replace, compare, cameras, save the motion, galleries, small helpers of the panel."""
 
+import random
 from pathlib import Path
 
 import bpy
@@ -9,9 +10,8 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from . import building, cameras, gallery, making, stage, tags
 from .errors import CareSynthError
 from .export import export_motion
-from .making import said
+from .making import said, staged
 from .preferences import output_folder
-from .properties import MAX_SEED
 
 MODES = (
     ("ADD", "Add", "Beside whatever is in the scene"),
@@ -98,7 +98,7 @@ class CARESYNTH_OT_import_result(_Import, bpy.types.Operator):
 
     bl_idname = "caresynth.import_result"
     bl_label = "Import Result"
-    bl_options = {"UNDO"}  # noqa: RUF012
+    bl_options = {"UNDO"}
 
     folder: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})
 
@@ -139,7 +139,7 @@ class CARESYNTH_OT_import_stage(_Import, ImportHelper, bpy.types.Operator):
 
     bl_idname = "caresynth.import_stage"
     bl_label = "Import CareSynth"
-    bl_options = {"UNDO"}  # noqa: RUF012
+    bl_options = {"UNDO"}
 
     filename_ext = ".json"
     filter_glob: StringProperty(default="stage.json;room.json", options={"HIDDEN"})
@@ -176,10 +176,7 @@ class CARESYNTH_OT_export_motion(ExportHelper, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if tags.active_stage(context) is None:
-            cls.poll_message_set("Import an interaction first")
-            return False
-        return True
+        return staged(cls, context)
 
     @said
     def execute(self, context: bpy.types.Context) -> set:
@@ -196,7 +193,7 @@ class CARESYNTH_OT_look_through(bpy.types.Operator):
 
     bl_idname = "caresynth.look_through"
     bl_label = "Look Through"
-    bl_options = {"UNDO"}  # noqa: RUF012
+    bl_options = {"UNDO"}
 
     camera: StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
@@ -225,11 +222,11 @@ class CARESYNTH_OT_new_seed(bpy.types.Operator):
 
     bl_idname = "caresynth.new_seed"
     bl_label = "New Seed"
-    bl_options = {"UNDO"}  # noqa: RUF012
+    bl_options = {"UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set:
         settings = context.scene.caresynth
-        settings.seed = (settings.seed * 1103515245 + 12345) % (MAX_SEED + 1) % 100000
+        settings.seed = random.randrange(100_000)
         return {"FINISHED"}
 
 
@@ -238,7 +235,7 @@ class CARESYNTH_OT_add_look(bpy.types.Operator):
 
     bl_idname = "caresynth.add_look"
     bl_label = "Add Person"
-    bl_options = {"UNDO"}  # noqa: RUF012
+    bl_options = {"UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set:
         looks = context.scene.caresynth.looks
@@ -252,7 +249,7 @@ class CARESYNTH_OT_remove_look(bpy.types.Operator):
 
     bl_idname = "caresynth.remove_look"
     bl_label = "Remove Person"
-    bl_options = {"UNDO"}  # noqa: RUF012
+    bl_options = {"UNDO"}
 
     index: bpy.props.IntProperty(options={"SKIP_SAVE", "HIDDEN"})
 

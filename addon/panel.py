@@ -68,7 +68,7 @@ class CARESYNTH_PT_looks(_Panel, bpy.types.Panel):
     bl_label = "People's Looks"
     bl_idname = "CARESYNTH_PT_looks"
     bl_parent_id = "CARESYNTH_PT_action"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header(self, context: bpy.types.Context) -> None:
         self.layout.prop(context.scene.caresynth, "use_looks", text="")
@@ -221,7 +221,7 @@ class CARESYNTH_PT_import(_Panel, bpy.types.Panel):
     bl_label = "What to Import"
     bl_idname = "CARESYNTH_PT_import"
     bl_parent_id = "CARESYNTH_PT_results"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

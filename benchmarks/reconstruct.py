@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -140,12 +141,12 @@ def errors(found: Interaction, truth: Interaction, body: BodyModel) -> dict[str,
     return {name: round(float(value), 1) for name, value in row.items()}
 
 
-def run(motions: Sequence[str], cameras: Sequence[str], seed: int) -> dict[str, object]:
+def run(motions: Sequence[str], cameras: Sequence[str], seed: int) -> dict[str, Any]:
     """A row a scene, and means."""
     body, rows, masks, rng = load_body(), [], np.zeros(3, int), np.random.default_rng(seed)
     for name in motions:
         cls = entry(name).interaction_class
-        exemplars = library_poses(body, lambda other, cls=cls: other.interaction_class == cls)  # type: ignore[misc]
+        exemplars = library_poses(body, lambda other, cls=cls: other.interaction_class == cls)
         for kind in cameras:
             scene = made(name, kind, body, seed)
             with one_thread():
@@ -168,10 +169,7 @@ def run(motions: Sequence[str], cameras: Sequence[str], seed: int) -> dict[str, 
             )  # fmt: skip
     kinds = ("estimates", "refined", "wrong_focal", "fit_only")
     keys = ("mpjpe", "world", "pair", "slide", "cpu_s")
-    means = {
-        kind: {key: _mean([row[kind].get(key) for row in rows]) for key in keys}  # type: ignore[attr-defined]
-        for kind in kinds
-    }
+    means = {kind: {key: _mean([row[kind].get(key) for row in rows]) for key in keys} for kind in kinds}
     hit, said, there = (int(value) for value in masks)
     masking = {"precision": round(hit / max(said, 1), 3), "recall": round(hit / max(there, 1), 3), "swapped": there}
     return {"scenes": rows, "mean": means, "masking": masking}
@@ -228,9 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         json.dump(found, sys.stdout, indent=1)
         print()
         return
-    for row in found["scenes"]:  # type: ignore[attr-defined]
+    for row in found["scenes"]:
         print(f"{row['motion']:24s} {row['camera']:8s} refined {row['refined']}  fit only {row['fit_only']}")
-    for one in found["rooms"]:  # type: ignore[attr-defined]
+    for one in found["rooms"]:
         print(json.dumps(one))
     print("cost", json.dumps(found["cost"]))
     print("mean", json.dumps(found["mean"]), "masking", json.dumps(found["masking"]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from synth.errors import BadFile, CareSynthError
-from synth.files import fsync_folder, read_json, read_npz, write_json, write_npz
+from synth.files import atomic_folder, read_json, read_npz, write_json, write_npz
 from synth.interaction import Interaction, load_interaction
 
 DONE = "DONE"
@@ -112,34 +111,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def temporary_folder(clips: Path, identifier: str) -> Path:
-    """Where a clip is made before it gets its name. One job owns a data set's folder, so the name is free."""
-    return clips / f".{identifier}.tmp"
-
-
 @contextmanager
 def new_clip(clips: Path, identifier: str) -> Iterator[Path]:
     """Yield an empty temporary folder; on success seal it with ``DONE`` and rename it to ``clips/identifier``.
 
     On failure nothing stays. A folder of that name that is no finished clip is replaced.
     """
-    work = temporary_folder(clips, identifier)
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with atomic_folder(clips / identifier) as work:
         yield work
         names = sorted(path.name for path in work.iterdir())
         files = {name: {"bytes": (work / name).stat().st_size, "sha256": sha256(work / name)} for name in names}
         for name in names:
             _fsync(work / name)
         write_json(work / DONE, {"version": 1, "files": files})
-        target = clips / identifier
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(work, target)
-        fsync_folder(clips)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_labels(folder: Path, arrays: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +21,7 @@ from render.view import best_view
 from synth.body.model import BodyModel
 from synth.body.outfits import dressed_faces
 from synth.errors import BadOption
-from synth.files import fsync_folder, write_text
+from synth.files import atomic_folder, write_text
 from synth.gltf import Material, write_glb
 from synth.gltf_people import MovingThing, SkinnedPerson, write_people
 from synth.interaction import Interaction, Meta, Prop, meta_to_json
@@ -54,18 +52,11 @@ def new_folder(target: Path) -> Iterator[Path]:
         BadOption: there is something at ``target`` already.
     """
     must_be_new(target)
-    work = target.with_name(f".{target.name}.tmp")
     above = [path for path in (target.parent, *target.parent.parents) if not path.exists()]
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     try:
-        yield work
-        if target.exists():
-            target.rmdir()
-        os.replace(work, target)
-        fsync_folder(target.parent)
+        with atomic_folder(target) as work:
+            yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
         if not target.exists():
             for path in above:  # those that were made for it, from the inside out
                 if path.exists() and not any(path.iterdir()):

@@ -9,6 +9,7 @@ Exit status 0: done; 2: bad input, said by the line {"event": "error"}; 130: int
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import tempfile
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 EXIT_OK, EXIT_UNEXPECTED, EXIT_BAD_INPUT = 0, 1, 2
 SAMPLED, MEASURED = 25, 80  # parts when sampling, and when polishing and measuring are over
+
+# what making and staging import: loaded before an interruption may be gentle
+NEEDED = ("render.stagefolder", "render.blender.describe", "render.blender.stage", "synth.corpus.touch")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -321,14 +325,13 @@ def _studio(lines: Lines, settings: JobSettings, device: str, making: bool = Tru
     """A studio with all that it needs for ``making`` motions loaded, and a folder for what is temporary."""
     import torch
 
-    from render import stagefolder  # noqa: F401  (loaded before an interruption may be gentle)
-    from render.blender import describe, stage  # noqa: F401
     from render.blender.session import load_bpy
     from render.film import Studio
     from render.plan import plan_take
     from render.run import TORCH_THREADS, versions
-    from synth.corpus import touch  # noqa: F401
 
+    for name in NEEDED:
+        importlib.import_module(name)
     torch.set_num_threads(TORCH_THREADS)
     load_bpy()
     maker = Studio(settings, versions(), Path(tempfile.gettempdir()), device)
@@ -336,7 +339,7 @@ def _studio(lines: Lines, settings: JobSettings, device: str, making: bool = Tru
     if settings.near is not None:
         maker.room.piece(settings.near)
     if making and settings.interaction is None:
-        maker.generator  # noqa: B018
+        _ = maker.generator  # loaded now
     lines.interrupts.gentle = True
     with tempfile.TemporaryDirectory(prefix="caresynth-", ignore_cleanup_errors=True) as scratch:
         maker.scratch = Path(scratch)

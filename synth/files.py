@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,6 +46,31 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``; on success it takes that name, and what was there is gone.
+
+    On failure nothing stays. Its name is `working_folder`: one process at a time makes a folder.
+    """
+    target = Path(path)
+    work = working_folder(target)
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        yield work
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(work, target)
+        fsync_folder(target.parent)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def working_folder(target: Path) -> Path:
+    """Where a folder is made before it gets its name."""
+    return target.with_name(f".{target.name}.tmp")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from render.clip import FILES, is_done, new_clip, open_clip, plain, temporary_folder, write_depth, write_masks
+from render.clip import FILES, is_done, new_clip, open_clip, plain, write_depth, write_masks
 from render.dataset import clean_up, discard_if_empty, locked, open_dataset, write_manifest
 from render.plan import JobSettings
 from render.video import check_size, video_writer, write_poster
 from synth.errors import BadFile, BadOption
-from synth.files import write_json, write_npz
+from synth.files import working_folder, write_json, write_npz
 
 JOB = JobSettings("ward_03", ("help up",), 1, 7, 4.0, 10.0, 320, 240)
 INFO = {
@@ -45,7 +45,7 @@ def test_a_clip_is_sealed_and_read_back(tmp_path):
     assert clip.info == INFO
     assert clip.masks().shape == (2, 3, 4)
     assert (clip.depth() == 1234).all()
-    assert not temporary_folder(tmp_path, "000000_door").exists()
+    assert not working_folder(tmp_path / "000000_door").exists()
 
 
 def test_depth_without_anything_in_sight_is_zero(tmp_path):
@@ -90,7 +90,7 @@ def test_what_a_killed_run_left_is_cleaned_up(tmp_path):
     open_dataset(tmp_path / "d", JOB, {})
     clips = tmp_path / "d" / "clips"
     make_clip(clips)
-    half = temporary_folder(clips, "000001_door")
+    half = working_folder(clips / "000001_door")
     half.mkdir()
     (half / "video.mp4").write_bytes(b"half")
     unsealed = clips / "000002_door"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from synth.camera import Camera
+from synth.motion.metrics import velocity
 from synth.reconstruct.grounding import STEEP
 from synth.reconstruct.keypoints import Observed
 from synth.rotation import Array
@@ -57,7 +58,5 @@ def _places(observed: Observed, camera: Camera) -> Array:
 
 
 def speed(path: Array, fps: float) -> Array:
-    """m/s of paths [..., T, 2], central differences; one frame stands still."""
-    if path.shape[-2] < 2:
-        return np.zeros(path.shape[:-1])
-    return np.asarray(np.linalg.norm(np.gradient(np.asarray(path, float), 1 / fps, axis=-2), axis=-1))
+    """m/s of paths [..., T, 2]; one frame stands still."""
+    return np.asarray(np.linalg.norm(velocity(path[..., None, :], fps)[..., 0, :], axis=-1))
