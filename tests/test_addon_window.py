@@ -1,6 +1,6 @@
 """The extension in a real Blender with a real window: installed from its zip, clicked with a mouse, then looked at.
 
-Blender is a distribution's (Debian 13: 4.3.2; sid: 5.2, marked slow), the screen Xvfb's, the hand xdotool's; the back
+Blender is a distribution's (Debian 13: 4.3.2; sid: 5.2), the screen Xvfb's, the hand xdotool's; the back
 end is the Python that runs this test. Skipped, with the reason, only where that Debian cannot be made.
 The screenshots stay in pytest's folder; CARESYNTH_SHOTS names another for those of docs/blender.md.
 """
@@ -39,7 +39,7 @@ FRAMES = [1, 13, 25, 37, 49]  # at 24 a second these are whole poses of 20 a sec
 PICTURES = ["preferences", "panel", "progress", "imported", "camera"]
 KEPT = os.environ.get("CARESYNTH_SHOTS")  # a folder for the documentation's pictures
 
-SUITES = [pytest.param("trixie", id="4.3"), pytest.param("sid", id="5.2", marks=pytest.mark.slow)]
+SUITES = [pytest.param("trixie", id="4.3"), pytest.param("sid", id="5.2")]
 
 
 @pytest.fixture(scope="module", params=SUITES)
@@ -70,7 +70,8 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         try:
             yield desk
         finally:
-            keep(desk)
+            if request.param == "trixie":
+                keep(desk)
             print(desk.log())
 
 

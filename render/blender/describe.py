@@ -22,6 +22,7 @@ LEFT_OUT = {
     "show_texture", "hide", "use_custom_color", "color_tag", "warning_propagation", "is_active_output", "parent",
     "use_fake_user", "tag", "bl_idname", "bl_label", "bl_description", "bl_icon", "bl_static_type", "use_nodes",
 }  # fmt: skip
+# of lights: told even where they are Blender's defaults, which another version may have changed
 LIGHT = ("energy", "color", "shape", "size", "size_y", "spread", "angle", "shadow_soft_size", "use_shadow")
 SEEN_BY = ("camera", "diffuse", "glossy", "transmission", "volume_scatter", "shadow")
 CYCLES = (
