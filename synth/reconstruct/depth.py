@@ -29,6 +29,7 @@ RELATIVE_MODEL = "depth-anything/Depth-Anything-V2-Small-hf"
 DEPTH = Kind("Depth Anything", ("DEPTH_ESTIMATION",), (METRIC_MODEL, RELATIVE_MODEL), ("depth_anything",))
 FAR = 20.0  # metres: where the indoor metric network ends
 TOLERANCE = 0.1  # relative depth error of an inlier
+ROUNDS = 5  # of inliers and their regression
 SAMPLE = 20_000  # pixels that take part in the fit
 LEAST = 100  # usable pixels without which there is no fit
 TRIALS = 200
@@ -333,10 +334,13 @@ def _robust_line(x: Array, y: Array, tolerance: float, state: int) -> DisparityS
     except ValueError:  # no two pixels gave a line that any other agrees with
         raise BadDepth("depth: no scale and offset join the two depths") from None
     guess = search.predict(unit)
-    near = search.inlier_mask_ & (guess > 0)
-    # Divided by the guess, residuals are relative and of one size, which Huber's regression takes for granted.
-    terms = np.stack([unit[near, 0], np.ones(near.sum())], -1) / guess[near, None]
-    huber = HuberRegressor(alpha=0.0, fit_intercept=False, max_iter=1000).fit(terms, y[near] / guess[near])
+    # The inliers of two pixels' line lean to its side; those of their own regression do not.
+    for _ in range(ROUNDS):
+        near = (guess > 0) & (np.abs(guess - y) < tolerance * y)
+        # Divided by the guess, residuals are relative and of one size, which Huber's regression takes for granted.
+        terms = np.stack([unit[near, 0], np.ones(near.sum())], -1) / guess[near, None]
+        huber = HuberRegressor(alpha=0.0, fit_intercept=False, max_iter=1000).fit(terms, y[near] / guess[near])
+        guess = unit[:, 0] * huber.coef_[0] + huber.coef_[1]
     slope, intercept = huber.coef_
     return DisparityScale(float(slope / spread), float(intercept - slope * centre / spread))
 

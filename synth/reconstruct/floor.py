@@ -15,24 +15,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.linear_model import LinearRegression, RANSACRegressor
 
 from synth.corpus.floor import Plane
 from synth.errors import BadOption, CareSynthError
+from synth.reconstruct.planes import (
+    APART,
+    LEAST,
+    SHARE,
+    PlaneFit,
+    lean,
+    level_planes,
+    normal_spread,
+    sampled,
+    upright_planes,
+)
 from synth.rotation import Array, rotation_between
 
 THRESHOLD = 0.03  # metres; the thesis's is synth.corpus.floor.INLIER, 0.10
-SAMPLE = 20_000  # points of a cloud that take part
-LEAST = 60  # points without which there is no plane
-SEARCHED = 4_000  # of these, points that the samples of RANSAC are tested on
-TRIALS = 1000  # of which few are of use when most points are a wall's
-ROUNDS = 50
-PLANES = 4  # level surfaces that a floor's mask can mix up
-SHARE = 0.1  # of the floor's points that a plane needs to be considered
 LOWEST = 0.3  # share of the largest plane's points that makes a lower one the floor
-APART = 0.10  # metres between two planes that are not one
-WALLS = 3
-WALL_SHARE = 0.2
 WALL_LIMIT, WALL_WARNING = 15.0, 5.0  # degrees off the right angle
 PARALLEL = np.cos(np.deg2rad(10.0))
 FOOT_BAND = 0.15  # metres: errors of depth and body, not of the floor
@@ -52,6 +52,8 @@ class FloorOptions:
         threshold: metres a point of the floor may be off its plane (the thesis's: 0.10).
         up: the expected direction up in the camera's frame [3], of any length. The image's top by default.
         cone: degrees that the floor's normal may be off ``up``, below 90.
+        up_deviation: degrees, one standard deviation of ``up`` where it is known better than the floor's points can
+            tell (``squared``): they then tell the height alone.
         foot_height: metres over the floor of the points given as feet: 0 for soles, about 0.08 for ankles.
         shift_to_feet: move the plane, by at most ``FOOT_BAND``, to where most feet stand.
     """
@@ -59,6 +61,7 @@ class FloorOptions:
     threshold: float = THRESHOLD
     up: tuple[float, float, float] = (0.0, -1.0, 0.0)
     cone: float = 45.0
+    up_deviation: float | None = None
     foot_height: float = 0.0
     shift_to_feet: bool = False
 
@@ -93,22 +96,6 @@ class Floor(Plane):
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Level:
-    """A candidate in the turned frame: its plane and which of the floor's points [N] are on it."""
-
-    normal: Array
-    offset: float
-    near: np.ndarray
-
-    @property
-    def share(self) -> float:
-        return float(self.near.mean())
-
-    def heights(self, points: Array) -> Array:
-        return points @ self.normal + self.offset
-
-
 def find_floor(
     points: ArrayLike,
     seed: np.random.SeedSequence,
@@ -137,19 +124,26 @@ def find_floor(
     turn = rotation_between(chosen.up, LEVEL)
     generator = np.random.default_rng(seed)
     scene = cloud @ turn.T
-    ground = _sampled(scene[masks[0]], generator)
+    ground = sampled(scene[masks[0]], generator)
     if len(ground) < LEAST:
         raise NoFloor(f"floor: {len(ground)} points on it; {LEAST} are needed. Is the floor in view?")
     standing = _feet(feet) @ turn.T
 
-    levels = _levels(ground, generator, chosen)
-    walls = _walls(_sampled(scene[masks[1]], generator), generator, chosen)
+    levels = level_planes(ground, generator, chosen.threshold, chosen.cone)
+    if not levels:
+        raise NoFloor(
+            f"floor: no plane with {SHARE:.0%} of its points is under the camera and within {chosen.cone:g} degrees "
+            f"of level for up = {tuple(chosen.up)}; is the camera rolled or looking down, or the mask wrong?"
+        )
+    upright = upright_planes(sampled(scene[masks[1]], generator), generator, chosen.threshold, chosen.cone)
+    walls = [wall.normal for wall in upright]
     level, elected, remarks = _elected(_on_walls(levels, walls), ground, standing, chosen)
 
     sources = ["cloud" if floor_mask is None else "mask", "gravity"]
     sources += ["walls"] if walls else []
     sources += ["feet"] if elected else []
-    remarks += _remarks(level, scene, floor_mask is not None, wall_mask is not None and not walls, _lean(level, walls))
+    leaning = lean(level.normal, walls)
+    remarks += _remarks(level, scene, floor_mask is not None, wall_mask is not None and not walls, leaning)
     return _floor(level, ground, standing, turn, chosen, sources, remarks)
 
 
@@ -176,122 +170,15 @@ def _feet(feet: ArrayLike | None) -> Array:
     return array[np.isfinite(array).all(1)]
 
 
-def _sampled(points: Array, generator: np.random.Generator) -> Array:
-    if len(points) <= SAMPLE:
-        return points
-    return points[generator.choice(len(points), SAMPLE, replace=False)]
-
-
-def _levels(points: Array, generator: np.random.Generator, options: FloorOptions) -> list[_Level]:
-    """The level planes under the camera, largest first: each is looked for in what the ones before it left."""
-    left, found = np.ones(len(points), bool), list[_Level]()
-    steepest = np.cos(np.deg2rad(options.cone))
-    for _ in range(2 * PLANES):
-        if len(found) == PLANES or left.sum() < max(LEAST, SHARE * len(points)):
-            break
-        normal = _ransac(points[left], 2, generator, options.threshold, steepest)
-        if normal is None:
-            break
-        level = _refined(points, left, *normal, options.threshold)
-        if level.share < SHARE:  # and so is whatever comes after it
-            break
-        left &= np.abs(level.heights(points)) > max(APART, 3 * options.threshold)
-        # refining may tip a plane out of the cone; what is over the camera is a ceiling or a shelf
-        if level.normal[2] >= steepest and level.offset > APART:
-            found.append(level)
-    if not found:
-        raise NoFloor(
-            f"floor: no plane with {SHARE:.0%} of its points is under the camera and within {options.cone:g} degrees "
-            f"of level for up = {tuple(options.up)}; is the camera rolled or looking down, or the mask wrong?"
-        )
-    return sorted(found, key=lambda level: -level.share)
-
-
-def _ransac(
-    points: Array, axis: int, generator: np.random.Generator, threshold: float, least: float
-) -> tuple[Array, float] | None:
-    """The plane [normal, offset] with most points by regressing one axis on the others (eq. 4.2).
-
-    ``least``: the smallest share that the axis has in the unit normal.
-    """
-    others = [a for a in range(3) if a != axis]
-    slope = np.sqrt(1 / least**2 - 1)
-
-    def steep_enough(model: LinearRegression, *_: Array) -> bool:
-        return bool(np.linalg.norm(model.coef_) <= slope)
-
-    if len(points) > SEARCHED:
-        points = points[generator.choice(len(points), SEARCHED, replace=False)]
-    search = RANSACRegressor(
-        LinearRegression(), min_samples=3, residual_threshold=threshold, max_trials=TRIALS,
-        is_model_valid=steep_enough, random_state=int(generator.integers(2**31)),
-    )  # fmt: skip
-    try:
-        search.fit(points[:, others], points[:, axis])
-    except ValueError:  # no sample gave a plane of this kind
-        return None
-    normal = np.zeros(3)
-    normal[axis], normal[others] = 1.0, -search.estimator_.coef_
-    length = float(np.linalg.norm(normal))
-    return normal / length, -float(search.estimator_.intercept_) / length
-
-
-def _refined(points: Array, allowed: np.ndarray, normal: Array, offset: float, threshold: float) -> _Level:
-    """Total least squares on the inliers until they stay the same; of the points [N] only the ``allowed`` ones pull.
-
-    Noise beyond the threshold is cut off evenly only about the plane itself: hence a wider band first, and many rounds.
-    """
-    for band in (max(threshold, min(2 * threshold, APART)), threshold):
-        last = np.zeros(len(points), bool)
-        for _ in range(ROUNDS):
-            near = allowed & (np.abs(points @ normal + offset) < band)
-            if near.sum() < 3 or (near == last).all():
-                break
-            last, (normal, offset) = near, _least_squares(points[near], normal)
-    return _Level(normal, offset, np.abs(points @ normal + offset) < threshold)
-
-
-def _least_squares(points: Array, towards: Array) -> tuple[Array, float]:
-    """The plane of least squared distances, its normal on the side of ``towards``."""
-    middle = points.mean(0)
-    normal = np.linalg.eigh(np.cov((points - middle).T))[1][:, 0]
-    normal = normal if normal @ towards >= 0 else -normal
-    return normal, -float(normal @ middle)
-
-
-def _walls(points: Array, generator: np.random.Generator, options: FloorOptions) -> list[Array]:
-    """Normals of the largest upright planes."""
-    left, normals = np.ones(len(points), bool), list[Array]()
-    threshold = max(options.threshold, 0.05)
-    while len(normals) < WALLS and left.sum() >= max(LEAST, WALL_SHARE * len(points)):
-        # a wall has an answer on one horizontal axis at least; the better one is taken
-        guesses = [_ransac(points[left], axis, generator, threshold, 0.5) for axis in (0, 1)]
-        tried = [_refined(points, left, *guess, threshold) for guess in guesses if guess is not None]
-        if not tried:
-            break
-        best = max(tried, key=lambda plane: (plane.near & left).sum())
-        if (best.near & left).sum() < max(LEAST, WALL_SHARE * len(points)):
-            break
-        left &= np.abs(best.heights(points)) > 2 * threshold
-        if abs(best.normal[2]) < np.sin(np.deg2rad(options.cone)):
-            normals.append(best.normal)
-    return normals
-
-
-def _lean(level: _Level, walls: Sequence[Array]) -> float:
-    """The largest angle in degrees by which a wall is off the right one."""
-    return max((float(np.rad2deg(np.arcsin(min(abs(float(wall @ level.normal)), 1.0)))) for wall in walls), default=0.0)
-
-
-def _on_walls(levels: list[_Level], walls: Sequence[Array]) -> list[_Level]:
+def _on_walls(levels: list[PlaneFit], walls: Sequence[Array]) -> list[PlaneFit]:
     """The planes that the walls stand on."""
-    lean = [_lean(level, walls) for level in levels]
-    if min(lean) > WALL_LIMIT:
-        raise NoFloor(f"floor: the walls lean {min(lean):.0f} degrees on it; a mask or the depth is wrong")
-    return [level for level, angle in zip(levels, lean, strict=True) if angle <= WALL_LIMIT]
+    angles = [lean(level.normal, walls) for level in levels]
+    if min(angles) > WALL_LIMIT:
+        raise NoFloor(f"floor: the walls lean {min(angles):.0f} degrees on it; a mask or the depth is wrong")
+    return [level for level, angle in zip(levels, angles, strict=True) if angle <= WALL_LIMIT]
 
 
-def _depth_under(level: _Level, largest: _Level, points: Array) -> float:
+def _depth_under(level: PlaneFit, largest: PlaneFit, points: Array) -> float:
     """How far a plane is under the largest one, metres, if it is large and parallel enough to be the floor; else 0.
 
     Nothing is below a floor, so that of two large planes the lower one is it.
@@ -301,7 +188,9 @@ def _depth_under(level: _Level, largest: _Level, points: Array) -> float:
     return max(0.0, float(np.median(level.heights(points[largest.near]))))
 
 
-def _elected(levels: list[_Level], points: Array, feet: Array, options: FloorOptions) -> tuple[_Level, bool, list[str]]:
+def _elected(
+    levels: list[PlaneFit], points: Array, feet: Array, options: FloorOptions
+) -> tuple[PlaneFit, bool, list[str]]:
     """The floor among the candidates, whether feet stand on it, and what is odd about that."""
     remarks: list[str] = []
     largest = max(levels, key=lambda level: level.share)
@@ -324,20 +213,20 @@ def _elected(levels: list[_Level], points: Array, feet: Array, options: FloorOpt
     return level, votes[lowest] >= FOOT_VOTE, remarks
 
 
-def _remarks(level: _Level, scene: Array, masked: bool, wall_less: bool, lean: float) -> list[str]:
+def _remarks(level: PlaneFit, scene: Array, masked: bool, wall_less: bool, leaning: float) -> list[str]:
     found = [] if masked else ["no floor mask: the lowest large level plane is taken for the floor"]
     below = float((level.heights(scene) < -APART).mean())
     if below > 0.02:
         found.append(f"{below:.0%} of the room is more than {APART:g} m below the floor")
     if wall_less:
         found.append("no wall is large enough to check the floor against")
-    if lean > WALL_WARNING:
-        found.append(f"the walls lean {lean:.0f} degrees on the floor")
+    if leaning > WALL_WARNING:
+        found.append(f"the walls lean {leaning:.0f} degrees on the floor")
     return found
 
 
 def _floor(
-    level: _Level, ground: Array, feet: Array, turn: Array, options: FloorOptions,
+    level: PlaneFit, ground: Array, feet: Array, turn: Array, options: FloorOptions,
     sources: list[str], remarks: list[str],
 ) -> Floor:  # fmt: skip
     """Back to the camera's frame, with the numbers a user can judge it by."""
@@ -345,7 +234,11 @@ def _floor(
     narrow = float(np.sqrt(np.linalg.eigvalsh(np.cov(near.T))[1]))
     if narrow < 2 * options.threshold:
         raise NoFloor(f"floor: its points are a strip {narrow:.2f} m wide; its tilt about the strip is unknown")
-    offset, height = level.offset, None
+    normal, offset, height = turn.T @ level.normal, level.offset, None
+    tilt = float(np.rad2deg(np.sqrt(np.trace(normal_spread(ground, level, options.threshold)))))
+    if options.up_deviation is not None:
+        level = PlaneFit(LEVEL, -float(near[:, 2].mean()), level.near)
+        normal, offset, tilt = np.asarray(options.up) / np.linalg.norm(options.up), level.offset, options.up_deviation
     if len(feet):
         heights = level.heights(feet) - options.foot_height
         height = float(np.median(heights))
@@ -353,24 +246,11 @@ def _floor(
         if options.shift_to_feet and "feet" in sources:
             offset -= float(np.median(standing))
             height -= float(np.median(standing))
-    tilt = _tilt(ground, level, options.threshold)
     if tilt > 2:
         remarks = [*remarks, f"the floor's tilt is only known to {tilt:.0f} degrees"]
     if level.share < 0.5 and "mask" in sources:
         remarks = [*remarks, f"only {level.share:.0%} of the floor's points are on it"]
     residual = float(np.sqrt(np.mean(level.heights(near) ** 2)))
     return Floor(
-        turn.T @ level.normal, offset, level.share, residual, tilt, height, tuple(sources), tuple(remarks)
+        normal, offset, level.share, residual, tilt, height, tuple(sources), tuple(remarks)
     )  # fmt: skip
-
-
-def _tilt(points: Array, level: _Level, threshold: float) -> float:
-    """One standard deviation of the normal in degrees, by the jackknife over three times three patches."""
-    middle = points[level.near].mean(0)
-    axes = np.linalg.eigh(np.cov(points[level.near].T))[1][:, 1:]
-    patch = np.zeros(len(points), int)
-    for column in ((points - middle) @ axes).T:
-        patch = 3 * patch + np.digitize(column, np.quantile(column[level.near], [1 / 3, 2 / 3]))
-    fits = [_refined(points, patch != one, level.normal, level.offset, threshold).normal for one in np.unique(patch)]
-    apart = np.array(fits) - np.mean(fits, 0)
-    return float(np.rad2deg(np.sqrt((len(fits) - 1) / len(fits) * (apart**2).sum())))

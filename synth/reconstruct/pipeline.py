@@ -37,6 +37,7 @@ from synth.reconstruct.scenery import (
     depth_from_file,
     depth_from_networks,
     ground_of,
+    made_square,
     optics_of,
     people_masks,
 )
@@ -189,6 +190,8 @@ def _scene(source: Path, settings: Settings, stages: Stages, report: Progress) -
     labels = None if regions is None else regions.still()
     depth = _depth(images, people, numbers, video, settings, stages, report)
     seed = np.random.SeedSequence(settings.seed)
+    if depth is not None:
+        optics, depth = made_square(optics, depth, labels, settings.threshold, seed)
     ground = ground_of(optics, depth, labels, annotated, settings.threshold, seed)
     return Scene(video, annotated, optics, steadiness, still, labels, depth, ground, left_out)
 

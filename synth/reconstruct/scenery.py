@@ -19,14 +19,22 @@ from synth.reconstruct.depth import estimate_depth, median_depth, restored_depth
 from synth.reconstruct.floor import Floor, FloorOptions, NoFloor, find_floor
 from synth.reconstruct.inputs import USUAL_VIEW
 from synth.reconstruct.regions import LABEL
+from synth.reconstruct.squared import Doubt, squared
 from synth.reconstruct.standing import floor_from_people
 from synth.reconstruct.view import TRUSTED, View, estimated_view, up_of
 from synth.rotation import Array
 
 UNSURE = 6.0  # degrees: a floor from people alone that is known less well is none
-UP = 2.0  # degrees, the least that lines are believed to be off the direction up
+UP = 2.0  # degrees, the least that lines are believed to be off the direction up, where people tell it too
+PLUMB_LINES = 0.5  # and where depth does
 MARGIN = 0.1  # of a person's box, by which more is left out of the still scene
 NETWORK_SPREAD, SENSOR_SPREAD = 0.08, 0.01  # by what share metres are off, of a depth network and of a depth camera
+NETWORK_SHIFT, NETWORK_BENT = 0.05, 0.7  # how depth networks are off, as of `squared.Doubt`
+USUAL_FOCAL, SEEN_FOCAL = (
+    0.25,
+    0.05,
+)  # by what the logarithm of a focal length is off: of a usual one, of one from lines
+KNOWN_FOCAL = 0.1  # from when on a usual one counts as estimated
 SURE_CONE, CONE = 12.0, 45.0  # degrees that the floor's normal may be off the direction up: seen in lines, or guessed
 
 
@@ -47,6 +55,8 @@ class StillDepth:
         depth: [H, W] metres as `Camera.project` has it; known: bool [H, W].
         source: in words. spread: by what share its metres are believed to be off.
         notes: what is weak about it.
+        up: unit direction up in the camera's frame [3] and its deviation in degrees, that floor and walls tell
+            together; None where they do not.
     """
 
     depth: Array
@@ -54,6 +64,7 @@ class StillDepth:
     source: str
     spread: float
     notes: tuple[str, ...] = ()
+    up: tuple[Array, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +189,33 @@ def depth_from_networks(
     return StillDepth(depth, seen > 0, words, NETWORK_SPREAD, tuple(restored.report.warnings))
 
 
+def made_square(
+    optics: Optics, depth: StillDepth, labels: np.ndarray | None, threshold: float, seed: np.random.SeedSequence
+) -> tuple[Optics, StillDepth]:
+    """Both as floor and walls at right angles tell them (`synth.reconstruct.squared`): the shift of a network's depth,
+    and a focal length that is not known. Arguments as of `ground_of`."""
+    if labels is None:
+        return optics, depth
+    shift, bent = (0.0, 0.0) if depth.spread <= SENSOR_SPREAD else (NETWORK_SHIFT, NETWORK_BENT)
+    focal = {"recording": 0.0, "estimated": SEEN_FOCAL, "default": USUAL_FOCAL}[optics.source]
+    if optics.source == "estimated" and optics.view is not None:
+        focal = max(focal, optics.view.focal_deviation)
+    metres = np.where(depth.known, depth.depth, np.nan)
+    floor, walls = (labels == LABEL[name] for name in ("floor", "wall"))
+    view = _trusted(optics)
+    lines = None if view is None else (view.up, max(PLUMB_LINES, view.up_deviation))
+    doubt, options = Doubt(shift, focal, bent), _floor_options(optics, threshold)
+    found = squared(metres, floor, walls, optics.camera, doubt, lines, options, seed)
+    if found is None:
+        return optics, depth
+    metres = found.depth(metres)
+    known = optics.source if found.focal_deviation > KNOWN_FOCAL or not focal else "estimated"
+    return (
+        replace(optics, camera=found.camera(optics.camera), source=known),
+        replace(depth, depth=metres, known=np.isfinite(metres), up=(found.up, found.tilt)),
+    )
+
+
 def ground_of(
     optics: Optics, depth: StillDepth | None, labels: np.ndarray | None, annotated: Annotated, threshold: float,
     seed: np.random.SeedSequence,
@@ -190,11 +228,9 @@ def ground_of(
     Raises:
         NoFloor: neither shows one; the message says what each lacked.
     """
-    view = optics.view if optics.view is not None and optics.view.confidence >= TRUSTED else None
     missing = "no depth"
     if depth is not None:
-        x, y, z = (0.0, -1.0, 0.0) if view is None else view.up
-        options = FloorOptions(threshold, (float(x), float(y), float(z)), CONE if view is None else SURE_CONE)
+        options = _floor_options(optics, threshold, depth.up)
         points = unprojected(np.where(depth.known, depth.depth, np.nan), optics.camera)
         floors, walls = (None if labels is None else labels == LABEL[name] for name in ("floor", "wall"))
         try:
@@ -202,7 +238,7 @@ def ground_of(
             return Ground(floor, aligned(floor), depth.spread)
         except NoFloor as error:
             missing = str(error)
-    observed = annotated.observed
+    observed, view = annotated.observed, _trusted(optics)
     try:
         up, deviation = (None, UP) if view is None else (view.up, max(UP, view.up_deviation))
         standing = floor_from_people(observed.keypoints, observed.seen, optics.camera, up, deviation)
@@ -214,3 +250,22 @@ def ground_of(
             f"give --depth, or a recording in which people walk about; in the scene: {missing}"
         )
     return Ground(standing, aligned(standing), 0.0)  # people's heights are in it already
+
+
+def _trusted(optics: Optics) -> View | None:
+    return optics.view if optics.view is not None and optics.view.confidence >= TRUSTED else None
+
+
+def _floor_options(optics: Optics, threshold: float, up: tuple[Array, float] | None = None) -> FloorOptions:
+    """With the direction up that is known, else the one that lines show, else the picture's top."""
+    if up is not None:
+        return FloorOptions(threshold, _triple(up[0]), SURE_CONE, up[1])
+    view = _trusted(optics)
+    if view is None:
+        return FloorOptions(threshold, cone=CONE)
+    return FloorOptions(threshold, _triple(view.up), SURE_CONE)
+
+
+def _triple(direction: Array) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in direction)
+    return x, y, z
