@@ -17,6 +17,7 @@ ACTION_INDEX: dict[str, int] = {name: index for index, name in enumerate(ACTIONS
 POSTURE_OF_ACTION: dict[str, str | None] = {name: _DATA["actions"][name]["posture"] for name in ACTIONS}
 POSTURES: tuple[str, ...] = tuple(_DATA["postures"])
 INTERACTIONS: tuple[str, ...] = tuple(_DATA["interactions"])
+FALLS: tuple[str, ...] = tuple(name for name in INTERACTIONS if name.startswith(("fall_", "slip_")))  # balance is lost
 
 FURNITURE_CLASSES: tuple[str, ...] = (
     "bed", "chair", "armchair", "sofa", "wheelchair", "walker", "lift", "table", "nightstand", "wardrobe", "toilet",

@@ -15,7 +15,7 @@ import torch
 
 from synth.body import load_body
 from synth.corpus import anatomy, asf_amc, ground, library
-from synth.corpus.gate import FALLS, faults_of
+from synth.corpus.gate import LANDED, faults_of
 from synth.corpus.place import STANDS_FOR, NoPlace, bend_path, clearance, place
 from synth.corpus.retarget import retarget
 from synth.corpus.singles import SINGLES
@@ -117,7 +117,7 @@ def test_library_motions_are_sound() -> None:
         assert motion.meta.source["licence"] == item.licence
         # Singles keep what the build asks; in pairs another's arms carry weight, so only the bounds of the eye.
         skate, below, above = (0.105, 0.03, 0.045) if item.people == 1 else (0.1, 0.08, 0.03)
-        if item.interaction_class in FALLS:  # feet give way
+        if item.interaction_class in LANDED:  # feet give way
             skate = 0.5
         for person in range(motion.people):
             rotmats, transl, betas = motion.rotations()[person], motion.transl[person], motion.betas[person]

@@ -206,6 +206,18 @@ def test_core_is_kept_when_a_motion_is_cut():
             assert made.meta.core[1] - made.meta.core[0] == pytest.approx(2.0, abs=0.06)
 
 
+def test_who_falls_is_not_slowed_down():
+    motion = standing(speed=1.0)
+    falling = replace(motion, meta=replace(motion.meta, interaction_class="fall_forward"))
+    made = [fit_duration(falling, 1.2 * motion.seconds, np.random.default_rng(seed)) for seed in range(5)]
+    way = motion.transl[0]
+    for found in made:
+        assert found.seconds == pytest.approx(1.2 * motion.seconds, abs=0.05)
+        # as many frames as it had are on the way, the others at rest
+        steps = np.linalg.norm(np.diff(found.transl[0], axis=0), axis=1)
+        assert steps.max() == pytest.approx(np.linalg.norm(np.diff(way, axis=0), axis=1).max(), rel=1e-3)
+
+
 def test_time_is_never_scaled_by_more_than_a_quarter():
     slow = fit_duration(standing(speed=1.0), 30.0, np.random.default_rng(0))
     fast = fit_duration(standing(frames=200, speed=1.0), 2.0, np.random.default_rng(0))

@@ -1,6 +1,7 @@
 """A motion made to last: the asked seconds, without anything a person would not do.
 
-Time is scaled by a quarter at most (beyond that people look sped up or under water). What is too long is cut around
+Time is scaled by a quarter at most (beyond that people look sped up or under water), and who falls is not slowed down:
+gravity does not wait. What is too long is cut around
 the action; what is too short goes on as people do who have finished: they come to rest and then breathe and sway.
 """
 
@@ -13,6 +14,7 @@ import numpy as np
 from synth.interaction import Contact, Interaction, Meta, Prop
 from synth.rotation import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw, forward_kinematics, upright
+from synth.taxonomy import FALLS
 
 FASTEST, SLOWEST = 1 / 1.25, 1.25  # factors of time
 LEAD = 0.6  # seconds before and after the action that show what it changes
@@ -54,8 +56,8 @@ def fit_duration(
     if wanted < motion.frames:  # rather cut idle ends than hurry: only as fast as the action needs to fit
         first, last = _kept(motion)
         factor = float(np.clip(seconds / max(last - first, 1e-6), FASTEST, 1.0))
-    elif factor > 1.0:
-        factor = float(rng.uniform(1.0, factor))  # the rest of the time is spent at rest
+    elif factor > 1.0:  # the rest of the time is spent at rest
+        factor = 1.0 if motion.meta.interaction_class in FALLS else float(rng.uniform(1.0, factor))
     if abs(factor - 1.0) > 1e-3:
         motion = motion.scale_time(factor)
     if motion.frames > wanted:

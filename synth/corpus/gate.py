@@ -18,7 +18,7 @@ from synth.room import Box, Room
 from synth.rooms.props import prop_piece
 from synth.rotation import Array
 from synth.skeleton import forward_kinematics
-from synth.taxonomy import INTERACTIONS
+from synth.taxonomy import FALLS
 
 # Limits in metres: beyond the first a clip is made again, beyond the second it is never shown.
 CONTACT = (0.05, 0.12)
@@ -47,7 +47,7 @@ class Fault:
 
 
 CAUGHT = "fall_caught_by_staff"  # begins like a fall, and need not end on the floor
-FALLS = tuple(name for name in INTERACTIONS if (name.startswith("fall_") and name != CAUGHT) or name == "slip_to_floor")
+LANDED = tuple(name for name in FALLS if name != CAUGHT)
 # For each class: who, and what their labels must contain, in this order; "a|b" means either.
 # Falls and the way they end are for classes that are falls.
 _LOW = "sitting|lying|fallen|kneeling|squatting|other"
@@ -80,7 +80,7 @@ SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "talk_standing": (("patient", ("standing",)), ("staff", ("standing",))),
     "talk_at_bedside": (("patient", ("sitting|lying",)), ("staff", ("standing|sitting|kneeling",))),
     "comfort_touch": (("patient", ("sitting|lying|standing",)), ("staff", ("standing|sitting|kneeling",))),
-    **dict.fromkeys(FALLS, (("any", ("fall", "fallen")),)),
+    **dict.fromkeys(LANDED, (("any", ("fall", "fallen")),)),
 }
 
 
@@ -109,7 +109,7 @@ def content_faults(motion: Interaction, actions: Actions, whole: bool = True) ->
             shown = "; ".join(" ".join(actions.order(p)) for p in people) or "nobody of this role"
             found.append(Fault(f"{name}: the {role if role != 'any' else 'person'} should {' then '.join(steps)}, "
                                f"but shows: {shown}", True))  # fmt: skip
-    if name not in (*FALLS, CAUGHT) and any(s.label == "fall" for s in actions.segments):
+    if name not in FALLS and any(s.label == "fall" for s in actions.segments):
         found.append(Fault(f"{name or 'the motion'}: somebody falls", True))
     return found
 

@@ -30,7 +30,8 @@ CUES: dict[str, dict[str, str]] = {
 }  # fmt: skip
 _STAFF = r"\b(staff|nurses?|carers?|caregivers?|care (worker|assistant|giver|aide)s?|aides?|assistants?|therapists?" \
          r"|physio\w*|orderly|helper|attendant|employee)\b"  # fmt: skip
-_PATIENT = r"\b(patients?|residents?|elderly|senior|old (man|woman|lady|person)|grandm\w+|grandfa\w+|client)\b"
+_PATIENT = r"\b(patients?|residents?|elderly|senior|old (man|woman|lady|person)|lad(y|ies)|gentlem[ae]n|pensioners?" \
+           r"|gran(ny|nies|d(ma|pa|dad|mother|father)\w*)?|client)\b"  # fmt: skip
 _HELP = r"\b(help(s|ing|ed)?|assist(s|ing|ed)?|aid(s|ing|ed)|support(s|ing|ed)?|guid(e|es|ing)|escort\w*|accompan\w+" \
         r"|together|two people|both|lift(s|ing)? (the|a|an|him|her) " \
         r"(patient|resident|elderly|old|person|man|woman))\b"  # fmt: skip
@@ -40,7 +41,8 @@ _ALONE = r"\b(alone|by (him|her|it|them|one)sel(f|ves)|on (his|her|their|one's) 
 # Losing one's balance, as it happens ("fallen", "who fell", "after a fall" tell of what was before).
 _FALL = r"(?<!after a )(?<!after the )(?<!who )\b(falls?|falling|fell|faint(s|ing|ed)?|pass(es|ing)? out|collaps\w*" \
         r"|tumbl\w*|trip(s|ping|ped)?|slip(s|ping|ped)?|stumbl\w*|toppl\w*|slid(es?|ing)?|slump\w*" \
-        r"|loses? consciousness|bumped into)\b(?! asleep)"  # fmt: skip
+        r"|slither\w* (down|to)|crumpl\w*|buckl\w*|keel(s|ing|ed)? over|g[ai]v(e|es|ing) way|loses? consciousness" \
+        r"|bumped into)\b(?! asleep)"  # fmt: skip
 
 
 def plain_roles(text: str) -> str:
