@@ -204,7 +204,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     how = How(options.model, not options.raw, sampling, options.classifier)
     jobs = [
         (name, wording, number, how, options.save)
-        for number in range(options.each) for name in names for wording in range(len(PROMPTS[name]))
+        for number in range(options.first, options.first + options.each) for name in names for wording in range(len(PROMPTS[name]))
     ]  # fmt: skip
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         rows = list(pool.map(_one, jobs))
@@ -227,6 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.classes", description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help="a trained model; by default the packaged one")
     parser.add_argument("--each", type=int, default=4, help="motions for each of the five wordings")
+    parser.add_argument("--first", type=int, default=0, help="number of the first, to go on from another run")
     parser.add_argument("--classes", nargs="*", choices=sorted(PROMPTS), help="only these")
     parser.add_argument("--raw", action="store_true", help="without polishing what was sampled")
     parser.add_argument("--strength", type=float, default=Sampling().strength, help="of the drafts' remaking; 1: none")

@@ -187,6 +187,19 @@ class Interaction:
         stretched = self._at(np.minimum(np.arange(count) / self.fps / factor, (self.frames - 1) / self.fps), self.fps)
         return replace(stretched, meta=_retime(self.meta, lambda t: t * factor))
 
+    def warp(self, times: Array) -> Interaction:
+        """The motion whose frames are this one's at ``times`` [T], seconds, which grow; labels move with them."""
+        then = np.asarray(times, float)
+        if then.ndim != 1 or not len(then) or (np.diff(then) <= 0).any():
+            raise ValueError(f"times must grow, found {times}")
+        now = np.arange(len(then)) / self.fps
+        end = float(now[-1] + 1 / self.fps)
+
+        def clock(t: float) -> float:
+            return end if t >= self.seconds else float(np.interp(t, then, now))
+
+        return replace(self._at(then, self.fps), meta=_retime(self.meta, clock))
+
     def transform(self, rotation: Array, translation: Array, rest_pelvis: Array) -> Interaction:
         """Move everybody rigidly with the world: x' = R x + t.
 

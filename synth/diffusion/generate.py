@@ -16,7 +16,7 @@ import numpy as np
 
 from synth.body import BodyModel, load_body
 from synth.corpus.duration import FASTEST, fit_duration
-from synth.corpus.gate import Fault, faults_of
+from synth.corpus.gate import LANDED, Fault, faults_of
 from synth.corpus.library import LibraryEntry
 from synth.corpus.matching import Ranked
 from synth.corpus.place import NoPlace
@@ -25,6 +25,7 @@ from synth.corpus.touch import held_props, measured_contacts
 from synth.diffusion import packaged
 from synth.diffusion.checkpoint import Model, load_model
 from synth.diffusion.classifier import TrainedClassifier
+from synth.diffusion.pace import quickened
 from synth.diffusion.polish import polished
 from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample, without_labels
 from synth.encoders import text_encoder
@@ -192,8 +193,10 @@ class DiffusionGenerator:
         seats = [piece for piece in around.furniture if piece.seat_height is not None]
         core = draft.meta.core
         for item in made:
-            motion = replace(item.motion, meta=replace(item.motion.meta, core=core))
-            motion = replace(motion, props=carried_along(draft.props, start, motion, rest))
+            item = replace(item, motion=replace(item.motion, meta=replace(item.motion.meta, core=core)))
+            if draft.meta.interaction_class in LANDED:
+                item = quickened(item, draft, rest)
+            motion = replace(item.motion, props=carried_along(draft.props, start, item.motion, rest))
             if self.polish:
                 motion = polished(motion, self.body, around, nearby(motion, seats), item.stands, draft.meta.contacts)
             yield self._checked(motion, rng, opening, seconds, fps)
