@@ -35,7 +35,7 @@ def degrees(up: np.ndarray, camera: Camera) -> float:
 
 
 @given(st.floats(-0.5, 0.5), st.floats(-0.08, 0.08), st.floats(0.8, 1.25))
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_walls_tell_shift_focal_length_and_the_direction_up(yaw, shift, focal):
     camera, depth, kind, wrong, given_depth = scene(yaw, shift, focal)
     found = squared(given_depth, kind == FLOOR, kind == WALL, wrong, UNKNOWN, None, FloorOptions(), SEED)
@@ -47,7 +47,7 @@ def test_walls_tell_shift_focal_length_and_the_direction_up(yaw, shift, focal):
 
 
 @given(st.floats(-0.5, 0.5), st.floats(-0.08, 0.08))
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_with_a_known_lens_the_shift_alone_is_found(yaw, shift):
     camera, depth, kind, _, given_depth = scene(yaw, shift, 1.0)
     found = squared(given_depth, kind == FLOOR, kind == WALL, camera, Doubt(0.05), None, FloorOptions(), SEED)

@@ -209,9 +209,9 @@ def made_square(
     if found is None:
         return optics, depth
     metres = found.depth(metres)
-    known = optics.source if found.focal_deviation > KNOWN_FOCAL or not focal else "estimated"
+    source = optics.source if found.focal_deviation > KNOWN_FOCAL or not focal else "estimated"
     return (
-        replace(optics, camera=found.camera(optics.camera), source=known),
+        replace(optics, camera=found.camera(optics.camera), source=source),
         replace(depth, depth=metres, known=np.isfinite(metres), up=(found.up, found.tilt)),
     )
 
