@@ -12,11 +12,11 @@ from synth.body import load_body
 from synth.corpus.library import entry
 from synth.interaction import Interaction
 from synth.motion import mesh
-from synth.motion.evidence import detected_feet, sole_points, swinging_feet
 from synth.motion.fit import Prior, Problem, fit
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
 from synth.motion.skinned import Marks, entered, overlap
+from synth.motion.soles import detected_feet, sole_points, swinging_feet
 from synth.motion.terms import Smoothness, Stay
 from synth.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 

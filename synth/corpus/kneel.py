@@ -18,6 +18,7 @@ from synth.motion import evidence
 from synth.motion.contact import Resting
 from synth.motion.fit import Prior, Problem, fit
 from synth.motion.proxies import proxies_of, skin_of
+from synth.motion.soles import detected_feet
 from synth.motion.terms import Balance, JointLimits, KeyPose, Smoothness
 from synth.rotation import axis_matrix, matrix_to_axis_angle
 from synth.skeleton import JOINT, facing_yaw, upright
@@ -48,7 +49,7 @@ def knelt(motion: Interaction, idle: Interaction, side: str, body: BodyModel, st
     rotmats = torch.tensor(track.rotmats[None], dtype=torch.float32)
     times = np.arange(frames) / motion.fps
     landed = motion.seconds - LANDING
-    (feet,) = evidence.detected_feet(proxies, 0, rest, transl, rotmats, motion.fps)
+    (feet,) = detected_feet(proxies, 0, rest, transl, rotmats, motion.fps)
 
     skin, patch = skin_of(proxies, [(0, f"{side}_knee")])
     down = evidence.window(times, landed, times[-1])[None]

@@ -25,11 +25,12 @@ from synth.motion import mesh
 from synth.motion.adapt import adapt
 from synth.motion.carry import in_hands
 from synth.motion.contact import Floor
-from synth.motion.evidence import SIDES, detected_feet, lying_flesh, sole_points, spots_of, swinging_feet, window
+from synth.motion.evidence import lying_flesh, spots_of, window
 from synth.motion.fit import Prior, State, Term
 from synth.motion.proxies import Proxies, points_of, proxies_of, skin_of
 from synth.motion.quality import state_of
 from synth.motion.skinned import entered, overlap
+from synth.motion.soles import SIDES, detected_feet, sole_points, swinging_feet
 from synth.motion.terms import Pace
 from synth.room import Furniture, Room
 from synth.rotation import matrix_from_6d, matrix_to_axis_angle

@@ -22,6 +22,7 @@ from synth.motion.fit import Prior, Problem, Term, fit
 from synth.motion.kinematics import exp_map, forward_kinematics, log_map
 from synth.motion.proxies import Proxies, proxies_of
 from synth.motion.quality import measure
+from synth.motion.soles import detected_feet, sole_points
 from synth.motion.terms import JointLimits, KeyPose, Smoothness
 from synth.room import Box, Furniture, Room, furniture_from_json
 from synth.rooms.props import is_furniture
@@ -94,7 +95,7 @@ def adapt(
     terms: list = []
     for person in range(motion.people):
         told = None if stands is None else stands[person]
-        (lock,) = evidence.detected_feet(old, person, rest_old, transl, rotmats, motion.fps, stands=told)
+        (lock,) = detected_feet(old, person, rest_old, transl, rotmats, motion.fps, stands=told)
         terms.append(_refooted(lock, new, person, shift, keep))
     terms += _contacts(motion, new, pieces, times, rotmats[:, keep])
     solids = _nearby(room, pieces, moved)
@@ -190,7 +191,7 @@ def _refooted(lock: FootLock, proxies: Sequence[Proxies], person: int, shift: Ar
         anchor[row] = torch.where(both, middle - 0.5 * float(length) * line, heel)
         anchor[row + 1] = torch.where(both, middle + 0.5 * float(length) * line, ball)
     anchor[..., :2] += torch.tensor(shift, dtype=torch.float32)
-    return FootLock(evidence.sole_points(proxies, person), anchor[:, keep], lock.window[:, keep])
+    return FootLock(sole_points(proxies, person), anchor[:, keep], lock.window[:, keep])
 
 
 def _contacts(

@@ -15,6 +15,7 @@ from synth.motion.fit import one_thread
 from synth.motion.mesh import MESH_FPS
 from synth.motion.proxies import points_of, proxies_of
 from synth.motion.quality import state_of
+from synth.motion.soles import SIDES
 from synth.motion.terms import JointLimits
 from synth.room import Box, furniture_from_json
 from synth.rotation import Array
@@ -108,7 +109,7 @@ def _at(motion: Interaction, frames: np.ndarray) -> Interaction:
 
 def _soles(proxies: Sequence, person: int, state: object, present: np.ndarray) -> Array:
     """Heel, ball and toes of both feet [2, 3, T, 3] while the person is there."""
-    names = [f"{side}_{spot}" for side in evidence.SIDES for spot in ("heel", "ball", "toes")]
+    names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes")]
     where = points_of(proxies, [(person, name) for name in names]).where(state).numpy()  # type: ignore[arg-type]
     return where.reshape(2, 3, -1, 3)[:, :, present]
 

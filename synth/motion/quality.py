@@ -12,6 +12,7 @@ from synth.motion import evidence
 from synth.motion.fit import State
 from synth.motion.kinematics import forward_kinematics
 from synth.motion.proxies import Proxies, points_of, skin_of
+from synth.motion.soles import sole_points
 from synth.room import Furniture
 
 _LOW = ("buttock", "knee", "extremes")
@@ -58,7 +59,7 @@ def measure(motion: Interaction, proxies: Sequence[Proxies], furniture: Sequence
     moves = []
     flesh = evidence.lying_flesh(proxies)
     for person in range(motion.people):
-        where = evidence.sole_points(proxies, person).where(state)
+        where = sole_points(proxies, person).where(state)
         down = (where[..., 2] < 0.012)[:, 1:] & (where[..., 2] < 0.012)[:, :-1]
         step = (where[:, 1:, :2] - where[:, :-1, :2]).norm(dim=-1)
         moves.append(step[down & (step * motion.fps < 0.2)])

@@ -13,6 +13,7 @@ from synth.interaction import Interaction
 from synth.motion import evidence
 from synth.motion.proxies import Proxies
 from synth.motion.quality import state_of
+from synth.motion.soles import sole_points
 from synth.room import Furniture
 from synth.rotation import Array
 
@@ -47,7 +48,7 @@ def stood(
     bottoms = (flesh.points.heights(state) - flesh.radius[:, None]).numpy().astype(float)
     for person in range(motion.people):
         trunk = bottoms[flesh.points.person.numpy() == person].min(0)
-        soles = evidence.sole_points(proxies, person).heights(state).amin(0).numpy()
+        soles = sole_points(proxies, person).heights(state).amin(0).numpy()
         low, known = np.minimum(soles, trunk), motion.present[person] & ~resting[person]
         for carrier in carriers:
             if carrier.person == person:

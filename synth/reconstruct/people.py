@@ -25,6 +25,7 @@ from synth.motion.contact import Resting
 from synth.motion.fit import Prior, Problem, Report, State, Term, fit
 from synth.motion.proxies import Proxies, points_of, proxies_of
 from synth.motion.quality import state_of
+from synth.motion.soles import SIDES, detected_feet
 from synth.motion.terms import JointLimits, KeyPose, Smoothness
 from synth.reconstruct.grounding import Carrier, carried_by, stood
 from synth.reconstruct.keypoints import Observed, Reprojection, coco_points, projected, reprojection_error
@@ -54,7 +55,7 @@ PASSES = (
 ACCELERATION = 4.0  # m/s^2, one standard deviation of what joints of people in care do
 STRIDES = {"knee": 4.0, "ankle": 8.0, "foot": 8.0}  # 1/s, of legs' accelerations: times the speed of who walks on them
 BELIEF = 0.25  # radians by which a regressor's joint angles are off
-SOLES = tuple(f"{side}_{spot}" for side in evidence.SIDES for spot in ("heel", "ball", "toes"))
+SOLES = tuple(f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes"))
 AFOOT = 0.02  # metres, one standard deviation of the height of the lowest sole
 STANDS, WALKS = 0.22, 0.4  # m/s, or share of the walker's speed, that a foot which stands seems to move at most
 SHAKING = 0.15  # seconds, the width of the filter that takes it away
@@ -189,7 +190,7 @@ def _strides(motion: Interaction) -> torch.Tensor:
     if motion.frames > 2:
         walks = speed(motion.transl[..., :2], motion.fps)[:, 1:-1]
         for part, share in STRIDES.items():
-            for side in evidence.SIDES:
+            for side in SIDES:
                 found[..., JOINT[f"{side}_{part}"]] = share * walks
     return torch.from_numpy(found)
 
@@ -209,7 +210,7 @@ def _bodies(
     slow = np.maximum(STANDS, WALKS * speed(way, motion.fps))
     seen = (standing(observed, camera, way) & ~resting[..., None]).repeat(2, -1)  # heel and ball of either foot
     for person in range(motion.people):
-        terms += evidence.detected_feet(
+        terms += detected_feet(
             proxies, person, rest, state.transl, state.rotmats, motion.fps, slow[person], seen=seen[person]
         )
     if motion.people > 1:

@@ -19,6 +19,7 @@ from synth.motion import evidence
 from synth.motion.contact import FootLock, LookAt
 from synth.motion.fit import Prior, Problem, Report, Term, fit
 from synth.motion.proxies import Proxies, points_of, proxies_of
+from synth.motion.soles import carried_feet, detected_feet, planned_feet
 from synth.motion.terms import Balance, JointLimits, KeyPose, Smoothness
 from synth.room import Furniture
 from synth.rotation import Array, axis_matrix, matrix_to_axis_angle
@@ -369,26 +370,26 @@ def _feet(
     if not script.actors[person].stands:
         return []
     if captured_way is not None:
-        return evidence.carried_feet(
+        return carried_feet(
             proxies, person, rest, captured_way.pelvis, captured_way.rotmats, script.actors[person].track, FPS
         )
     if feet is None:
         if stride == 1.0:
-            return evidence.detected_feet(proxies, person, rest, transl, rotmats, FPS)
+            return detected_feet(proxies, person, rest, transl, rotmats, FPS)
         # plants are seen in the walk as it was captured, then brought to the shorter steps
         shift = rest[person, 0].numpy()[:2]
         path = transl[person].numpy().astype(float)
         begin, end = path[0, :2], path[-1, :2]
         captured = transl.clone()
         captured[person, :, :2] = torch.from_numpy(along(path[:, :2], begin, end, 1 / stride)).float()
-        (lock,) = evidence.detected_feet(proxies, person, rest, captured, rotmats, FPS)
+        (lock,) = detected_feet(proxies, person, rest, captured, rotmats, FPS)
         anchor = lock.anchor.numpy().astype(float)
         for heel in (0, 2):
             middle = 0.5 * (anchor[heel, :, :2] + anchor[heel + 1, :, :2])
             moved = along(middle, begin + shift, end + shift, stride)
             anchor[heel : heel + 2, :, :2] += moved - middle
         return [replace(lock, anchor=torch.from_numpy(anchor).float())]
-    planned = evidence.planned_feet(proxies, person, feet.xy, feet.yaw, feet.lift, feet.planted)
+    planned = planned_feet(proxies, person, feet.xy, feet.yaw, feet.lift, feet.planted)
     return planned if script.actors[person].swings else planned[:1]
 
 
