@@ -204,7 +204,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     how = How(options.model, not options.raw, sampling, options.classifier)
     jobs = [
         (name, wording, number, how, options.save)
-        for number in range(options.first, options.first + options.each) for name in names for wording in range(len(PROMPTS[name]))
+        for number in range(options.first, options.first + options.each)
+        for name in names for wording in range(len(PROMPTS[name]))
     ]  # fmt: skip
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         rows = list(pool.map(_one, jobs))

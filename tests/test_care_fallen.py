@@ -104,8 +104,8 @@ def test_a_solved_one_keeps_its_promises(name: str, index: int, shorter: dict, b
 
 
 def test_a_caught_fall_is_no_fall_to_the_gate() -> None:
-    assert CATCH not in gate.FALLS
-    assert {"fall_forward", "fall_from_bed", "slip_to_floor"} <= set(gate.FALLS)
+    assert CATCH not in gate.LANDED
+    assert {"fall_forward", "fall_from_bed", "slip_to_floor"} <= set(gate.LANDED)
     assert gate.SHOWS[CATCH] != gate.SHOWS["fall_forward"]
 
 
