@@ -180,6 +180,15 @@ def job(desk: Desk) -> dict[str, Any]:
     return desk.ask("evaluate", expression=JOB) or {"state": "NONE"}
 
 
+def drawing(desk: Desk) -> float:
+    """The longest gap, in seconds, that drawing the panel makes while nothing else is done."""
+    began = desk.ask("now")
+    for _ in range(20):
+        desk.ask("redraw")
+        time.sleep(0.1)
+    return float(desk.ask("gaps", since=began, until=desk.ask("now"))["longest_own_s"])
+
+
 def idle() -> float:
     """The share of this machine's processors that had nothing to do for two seconds."""
     before, _, after = _times(), time.sleep(2), _times()
@@ -203,6 +212,7 @@ def first(desk: Desk) -> dict[str, Any]:
     desk.shot("panel")
 
     seen["idle"] = idle()
+    seen["drawing"] = drawing(desk)
     start(desk)
     began = desk.ask("now")
     seen["job"] = follow(desk)
@@ -267,12 +277,16 @@ def test_a_click_generates_and_progress_moves(first: dict[str, Any]) -> None:
 
 
 def test_the_window_answers_while_it_runs(first: dict[str, Any]) -> None:
-    """No tick comes a tenth of a second late; what others on a busy machine take from Blender is not counted."""
+    """No tick comes a tenth of a second late; what others on a busy machine take from Blender is not counted.
+
+    Where a processor draws the panel alone, without a job, in more than half of that, the job may take twice as long.
+    """
     gaps = first["gaps"]
+    limit = max(LONGEST_GAP_S, 2 * first["drawing"])
     assert gaps["ticks"] > 100
-    assert gaps["longest_own_s"] < LONGEST_GAP_S, gaps["worst"]
+    assert gaps["longest_own_s"] < limit, (gaps["worst"], first["drawing"])
     if first["idle"] > 0.8:
-        assert gaps["longest_s"] < LONGEST_GAP_S, gaps["worst"]
+        assert gaps["longest_s"] < limit, (gaps["worst"], first["drawing"])
 
 
 def test_two_people_stand_on_the_floor_at_their_size(desk: Desk, first: dict[str, Any]) -> None:

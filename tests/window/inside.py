@@ -65,6 +65,11 @@ def panel(tab):
     return {"panel": on_screen(regions["UI"], window), "view": on_screen(regions["WINDOW"], window)}
 
 
+def redraw():
+    """Draw the sidebar again, as a job does whose progress moves."""
+    view()[2]["UI"].tag_redraw()
+
+
 def clipboard():
     """What was copied since this was last asked."""
     manager = bpy.context.window_manager
@@ -164,7 +169,7 @@ def findings(frames):
     return found
 
 
-ANSWERS = {f.__name__: f for f in (ready, panel, clipboard, now, gaps, evaluate, execute, findings)}
+ANSWERS = {f.__name__: f for f in (ready, panel, redraw, clipboard, now, gaps, evaluate, execute, findings)}
 
 
 def answer():
