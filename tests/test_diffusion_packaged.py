@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.classes import agrees, lift, lifted
+from benchmarks.prompts import PROMPTS
 from synth.body import load_body
 from synth.corpus.gate import faults_of
 from synth.diffusion import packaged
@@ -47,3 +48,12 @@ def test_a_motion_shows_what_was_asked_for(prompt: str, room: str, name: str) ->
     assert not [fault for fault in faults_of(motion, made.actions, generator.room, BODY) if fault.grave]
     if name.startswith("help_up"):
         assert lifted(lift(motion, BODY))
+
+
+def test_a_slip_is_a_fall_at_the_first_attempt() -> None:
+    """As sampled it comes down at 1.5 m/s, which is lying down; the scenario's is at 2.3."""
+    generator = DiffusionGenerator(load_room("ward_05"), BODY)
+    seed = np.random.SeedSequence([3, 0, sorted(PROMPTS).index("slip_to_floor")])
+    made, faults = next(generator.attempts("the lady slumps to the ground", seed, 8.0, 20.0))
+    assert [segment.label for segment in made.actions.segments] == ["standing", "fall", "fallen"]
+    assert not [fault for fault in faults if fault.grave]

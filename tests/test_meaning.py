@@ -12,7 +12,7 @@ from benchmarks.prompts import PROMPTS
 from synth.corpus.library import library
 from synth.corpus.matching import Matcher
 from synth.corpus.meaning import CLASSES, Meaning, phrases
-from synth.corpus.words import plain_roles
+from synth.corpus.words import falls, people_in, plain_roles
 from synth.errors import BadFile
 from synth.files import write_npz
 from synth.taxonomy import INTERACTIONS
@@ -56,3 +56,20 @@ def test_a_damaged_file_says_what_is_wrong(tmp_path: Path) -> None:
     write_npz(tmp_path / "m.npz", {"weights": np.zeros((3, 4)), "bias": np.zeros(3)})
     with pytest.raises(BadFile, match="weights, bias"):
         Meaning.read(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("grandpa slithers down to the floor", True), ("his knees buckle", True), ("she keels over", True),
+        ("his legs gave way", True), ("he slithers along the ground on his belly", False),
+        ("grandma falls asleep", False), ("getting up after a fall", False),
+    ],
+)  # fmt: skip
+def test_words_tell_who_loses_balance(text: str, lost: bool) -> None:
+    assert falls(text) is lost
+
+
+def test_a_lady_and_an_orderly_are_two() -> None:
+    assert people_in("an orderly lifts the lady") == 2
+    assert people_in("the pensioner sits down") == 1

@@ -234,11 +234,11 @@ def _floor(
     narrow = float(np.sqrt(np.linalg.eigvalsh(np.cov(near.T))[1]))
     if narrow < 2 * options.threshold:
         raise NoFloor(f"floor: its points are a strip {narrow:.2f} m wide; its tilt about the strip is unknown")
-    normal, offset, height = turn.T @ level.normal, level.offset, None
-    tilt = float(np.rad2deg(np.sqrt(np.trace(normal_spread(ground, level, options.threshold)))))
-    if options.up_deviation is not None:
-        level = PlaneFit(LEVEL, -float(near[:, 2].mean()), level.near)
-        normal, offset, tilt = np.asarray(options.up) / np.linalg.norm(options.up), level.offset, options.up_deviation
+    if options.up_deviation is None:
+        tilt = float(np.rad2deg(np.sqrt(np.trace(normal_spread(ground, level, options.threshold)))))
+    else:
+        level, tilt = PlaneFit(LEVEL, -float(near[:, 2].mean()), level.near), options.up_deviation
+    offset, height = level.offset, None
     if len(feet):
         heights = level.heights(feet) - options.foot_height
         height = float(np.median(heights))
@@ -252,5 +252,5 @@ def _floor(
         remarks = [*remarks, f"only {level.share:.0%} of the floor's points are on it"]
     residual = float(np.sqrt(np.mean(level.heights(near) ** 2)))
     return Floor(
-        normal, offset, level.share, residual, tilt, height, tuple(sources), tuple(remarks)
+        turn.T @ level.normal, offset, level.share, residual, tilt, height, tuple(sources), tuple(remarks)
     )  # fmt: skip
