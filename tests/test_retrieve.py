@@ -13,6 +13,7 @@ from synth.corpus.care.captions import PLAIN, captions_of
 from synth.corpus.duration import Idle, fit_duration
 from synth.corpus.gate import faults_of
 from synth.corpus.library import LibraryEntry, library
+from synth.corpus.place import NoPlace, place
 from synth.errors import BadOption
 from synth.interaction import ActionSegment, Contact, Interaction, Meta
 from synth.motion.actions import measure_actions
@@ -117,6 +118,20 @@ def test_a_room_without_a_bed_uses_what_it_has_and_says_so(ward, body, entries):
     drawn, _, warning = generator.match("staff helps patient up")
     assert warning is None
     assert all("bed" not in entry.furniture for entry in drawn)
+
+
+def test_where_only_the_mirror_image_has_a_place_it_is_taken_unless_a_side_is_named(body):
+    room = load_room("ward_01")  # its armchair has a wall on the side that this fall goes to
+    fall = next(entry for entry in library() if entry.id == "fall_from_chair_01")
+    generator = retrieve.RetrievalGenerator(room, body)
+    motion, rng = fall.load(), np.random.default_rng(0)
+    with pytest.raises(NoPlace):
+        place(motion, room, rng, body)
+    scene = generator.set_up(motion, "the lady collapses off her chair", rng)
+    assert scene.placed.motion.meta.source["mirrored"]
+    assert scene.placed.clearance > -0.1
+    with pytest.raises(NoPlace):
+        generator.set_up(motion, "the lady collapses off her chair to the left", rng)
 
 
 def test_roles_are_read_from_the_prompt():

@@ -22,7 +22,9 @@ from synth.corpus import matching, words
 from synth.corpus.duration import Idle, fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry, library
+from synth.corpus.mirror import mirror
 from synth.corpus.place import STANDS_FOR, NoPlace, Placement, place
+from synth.corpus.readers.texts import mirror_text
 from synth.errors import BadOption, CareSynthError
 from synth.interaction import Interaction, Meta
 from synth.motion.actions import Actions, measure_actions
@@ -238,16 +240,28 @@ class RetrievalGenerator:
         if len(roles) == 1:  # a lone person is what the prompt says
             roles = [words.role_in(prompt) or roles[0]]
         people = tuple(Actor.draw(role, rng, self.body) for role in roles)
-        placed = place(motion, self.room, rng, self.body, self.near)
+        placed = self._placed(motion, prompt, rng)
         around = replace(self.room, furniture=standing(self.room, placed.motion))
         return SetUp(placed, tuple(roles), people, around)
+
+    def _placed(self, motion: Interaction, prompt: str, rng: np.random.Generator) -> Placement:
+        """The motion in the room; its mirror image where only that has a place, unless the prompt names a side."""
+        try:
+            return place(motion, self.room, rng, self.body, self.near)
+        except NoPlace as error:
+            if mirror_text(prompt) != prompt:
+                raise
+            try:
+                return place(mirror(motion, self.body), self.room, rng, self.body, self.near)
+            except NoPlace:
+                raise error from None
 
     def told(self, meta: Meta, entry: LibraryEntry, prompt: str, scene: SetUp) -> Meta:
         """What is known of a motion before it is measured: words, people and room."""
         return replace(
             meta,
             text=prompt,
-            captions=entry.captions,
+            captions=scene.placed.motion.meta.captions,
             interaction_class=entry.interaction_class,
             roles=scene.roles,
             genders=tuple(person.gender for person in scene.people),
