@@ -194,11 +194,11 @@ class DiffusionGenerator:
         core = draft.meta.core
         for item in made:
             item = replace(item, motion=replace(item.motion, meta=replace(item.motion.meta, core=core)))
-            if draft.meta.interaction_class in LANDED:
-                item = quickened(item, draft, rest)
             motion = replace(item.motion, props=carried_along(draft.props, start, item.motion, rest))
             if self.polish:
                 motion = polished(motion, self.body, around, nearby(motion, seats), item.stands, draft.meta.contacts)
+            if draft.meta.interaction_class in LANDED:  # last, as it changes no distance; polishing costs some speed
+                motion = quickened(motion, draft, rest)
             yield self._checked(motion, rng, opening, seconds, fps)
 
     def _opening(self, entry: LibraryEntry, prompt: str, rng: np.random.Generator, seconds: float) -> Opening:
@@ -216,7 +216,7 @@ class DiffusionGenerator:
         rest = np.asarray(self.body.rest_joints(placed.betas), float)
         return Opening(
             start=replace(start, meta=meta), around=scene.around, ends=placed.transl[:, -1, :2] + rest[:, 0, :2],
-            caption=str(rng.choice(np.array(entry.captions))), draft=draft,
+            caption=str(rng.choice(np.array(placed.meta.captions))), draft=draft,
             whole=(core[1] - core[0]) * FASTEST <= seconds + 0.1,
         )  # fmt: skip
 
