@@ -90,6 +90,7 @@ def test_who_knows_the_answer_gives_the_motion_back_where_it_was(pair: Interacti
     np.testing.assert_array_equal(sampled.stands, rows[:, :frames, COLUMNS["contacts"]] > 0.5)
     assert made.frames == frames
     np.testing.assert_allclose(joints_of(made)[:, :, :22], joints_of(pair)[:, :frames, :22], atol=2e-4)
+    assert made.meta.stage == pair.meta.stage != ()  # the furniture stays where it is as well
     told: Condition = net.told[0]
     first = known.denormalise(told.start[0, 0])
     np.testing.assert_allclose(first[135:137], 0, atol=1e-5)  # the first person's pelvis is over the origin

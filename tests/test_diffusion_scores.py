@@ -22,10 +22,11 @@ from synth.corpus.corpus import build
 from synth.corpus.rows import FEATURES, WIDTH, seen_from
 from synth.corpus.shards import Corpus
 from synth.diffusion import scores
+from synth.diffusion.baseline import adapted, nearest, retrieved
 from synth.diffusion.checkpoint import Model, load_model, save_model
 from synth.diffusion.cli import evaluate_model
 from synth.diffusion.config import TrainConfig
-from synth.diffusion.contest import delivered_by, retrieved, sampled
+from synth.diffusion.contest import delivered, sampled, spread
 from synth.diffusion.contrast import Lessons, info_nce, train_evaluator
 from synth.diffusion.data import Batches, Condition
 from synth.diffusion.denoiser import Denoiser, DenoiserConfig
@@ -555,7 +556,7 @@ def test_a_model_is_asked_for_what_was_held_out_in_any_batches(corpus: Corpus, t
 def test_polishing_in_two_processes_gives_the_same(corpus: Corpus) -> None:
     draws = held_out(corpus, frames=SMALL.frames)[:3]
     samples = [sample_of(corpus, draw) for draw in draws]
-    alone, two = (delivered_by(workers, corpus.folder, draws, samples, load_body()) for workers in (1, 2))
+    alone, two = (spread(workers, delivered, corpus.folder, draws, samples) for workers in (1, 2))
     assert [item.transl.shape[1] for item in two] == [draw.frames for draw in draws]
     for a, b in zip(alone, two, strict=True):
         assert np.array_equal(a.transl, b.transl)
@@ -565,11 +566,15 @@ def test_polishing_in_two_processes_gives_the_same(corpus: Corpus) -> None:
 def test_retrieval_answers_with_training_motion_of_as_many_people(corpus: Corpus) -> None:
     draws = held_out(corpus, frames=SMALL.frames)[::5]
     train = [np.asarray(corpus.sequence(index))[0, :, 9:15].tobytes() for index in corpus.of_split("train")]
-    for item, draw in zip(retrieved(corpus, draws, TextEncoder()), draws, strict=True):
+    answers = nearest(corpus, draws, TextEncoder())
+    for item, draw in zip(retrieved(corpus, draws, answers), draws, strict=True):
         assert item.caption == draw.caption
         assert len(item.features) == corpus.entries[draw.index].people
         pose = item.features[0, :, 9:15].astype(np.float32).tobytes()
         assert any(pose in whole for whole in train)
+    (motion,) = adapted(corpus, draws[:1], answers[:1], load_body())
+    np.testing.assert_array_equal(motion.betas, corpus.interaction(draws[0].index).betas)
+    assert motion.frames == answers[0].frames
 
 
 def test_the_command_gives_rows_of_truth_retrieval_and_model(corpus: Corpus, judge: Evaluator, tmp_path: Path) -> None:
@@ -582,7 +587,7 @@ def test_the_command_gives_rows_of_truth_retrieval_and_model(corpus: Corpus, jud
     done = CliRunner().invoke(evaluate_model, [*arguments, *more])
     assert done.exit_code == 0, done.output
     rows = json.loads(done.output)["rows"]
-    assert set(rows) == {TRUTH, "retrieval", "still", "network", "model"}
+    assert set(rows) == {TRUTH, "retrieval", "retrieval, adapted", "still", "network", "model"}
     assert all(len(row["r_precision"]) == 3 for row in rows.values())
     done = CliRunner().invoke(evaluate_model, [*arguments[:3], str(tmp_path / "m.safetensors"), *more])
     assert isinstance(done.exception, BadFile)

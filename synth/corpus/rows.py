@@ -100,3 +100,10 @@ def centred(rows: Array) -> Array:
     Whoever is first must be there in the first frame; windows in which that is not so stay where they are.
     """
     return seen_from(rows, *starts(rows))
+
+
+def centred_features(features: Array) -> Array:
+    """`centred` of features [..., P, T, 205] of people who are there throughout."""
+    rows = np.ones((*features.shape[:-1], WIDTH), np.float32)
+    rows[..., :FEATURES] = features
+    return centred(rows)[..., :FEATURES]

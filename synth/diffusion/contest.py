@@ -1,4 +1,5 @@
-"""What is compared with held-out motion: the model's answer to each caption, and the nearest training motion's."""
+"""What is compared with held-out motion: the model's answer to each caption, as sampled and as delivered, and what it
+has to beat (`synth.diffusion.baseline`)."""
 
 from __future__ import annotations
 
@@ -9,16 +10,17 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from synth.body import BodyModel, load_body
 from synth.corpus.gate import distance_faults
-from synth.corpus.rows import FEATURES, starts
+from synth.corpus.rows import FEATURES, centred_features, starts
 from synth.corpus.shards import Corpus
 from synth.corpus.touch import measured_contacts
+from synth.diffusion.baseline import adapted, nearest, retrieved, still
 from synth.diffusion.checkpoint import Model, load_model
 from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.data import Batches
@@ -28,7 +30,7 @@ from synth.diffusion.features import Moments, to_interaction
 from synth.diffusion.losses import standing
 from synth.diffusion.polish import polished
 from synth.diffusion.sample import Sampling, denoised
-from synth.diffusion.text import TokenTable, captions_of, corpus_tokens
+from synth.diffusion.text import TokenTable, corpus_tokens
 from synth.diffusion.windows import Draw
 from synth.encoders import text_encoder
 from synth.errors import BadOption
@@ -39,6 +41,8 @@ from synth.rotation import yaw_matrix
 from synth.text import TextEncoder
 
 ATTEMPTS = 3  # at one item
+T = TypeVar("T")
+Work = Callable[[Corpus, Sequence[Draw], Sequence[T], BodyModel], list[Interaction]]
 
 
 def sampled(
@@ -108,7 +112,7 @@ def _rough(model: Model, draws: Sequence[Draw], drafts: Sequence[Sample], like: 
     found, moments = torch.zeros(like.shape), model.moments.to("cpu")
     for at, (draw, draft) in enumerate(zip(draws, drafts, strict=True)):
         frames = np.linspace(0, draft.features.shape[1] - 1, draw.frames).round().astype(int)
-        features = torch.from_numpy(np.asarray(draft.features)[:, frames]).float()
+        features = torch.from_numpy(centred_features(draft.features[:, frames]))
         found[at, : len(features), : draw.frames] = moments.normalise(features)
     return found
 
@@ -135,13 +139,12 @@ def delivered(
         rows = np.asarray(corpus.sequence(draw.index))[order, draw.start : draw.start + 1]
         place, yaw = starts(rows[None])
         moments = Moments(torch.zeros(FEATURES), torch.ones(FEATURES))
-        meta = Meta(
-            roles=item.roles, genders=tuple(whole.meta.genders[person] for person in order), stage=whole.meta.stage,
-            interaction_class=item.cls,
-        )  # fmt: skip
+        genders = tuple(whole.meta.genders[person] for person in order)
+        meta = Meta(roles=item.roles, genders=genders, interaction_class=item.cls)
         motion = to_interaction(torch.from_numpy(item.features), moments, whole.betas[order], corpus.fps, meta)
         rest = np.asarray(body.rest_joints(motion.betas), float)[:, 0]
         motion = motion.transform(yaw_matrix(float(yaw[0])), np.array([*place[0], 0.0]), rest)
+        motion = replace(motion, meta=replace(motion.meta, stage=whole.meta.stage))
         pieces = [furniture_from_json(piece, "stage", "stage") for piece in whole.meta.stage]
         if polish:
             with one_thread():
@@ -151,16 +154,19 @@ def delivered(
     return found
 
 
-def delivered_by(
-    workers: int, folder: Path, draws: Sequence[Draw], samples: Sequence[Sample], body: BodyModel
-) -> list[Interaction]:
-    """`delivered` with several processes; the same motions for any number of them."""
+def spread(workers: int, work: Work[T], folder: Path, draws: Sequence[Draw], items: Sequence[T]) -> list[Interaction]:
+    """`work` (`delivered` or `adapted`) with several processes; the same motions for any number of them."""
     if workers == 1:
-        return delivered(Corpus.open(folder), draws, samples, body)
-    shares = [(folder, draws[at::workers], samples[at::workers]) for at in range(workers)]
+        return work(Corpus.open(folder), draws, items, load_body())
+    shares = [(work, folder, draws[at::workers], items[at::workers]) for at in range(workers)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(_share, shares))
     return [found[at % workers][at // workers] for at in range(len(draws))]
+
+
+def _share(share: tuple[Work[T], Path, Sequence[Draw], Sequence[T]]) -> list[Interaction]:
+    work, folder, draws, items = share
+    return work(Corpus.open(folder), draws, items, load_body())
 
 
 def _gated(
@@ -178,39 +184,6 @@ def _gated(
     return best
 
 
-def _share(share: tuple[Path, Sequence[Draw], Sequence[Sample]]) -> list[Interaction]:
-    folder, draws, samples = share
-    return delivered(Corpus.open(folder), draws, samples, load_body())
-
-
-def retrieved(corpus: Corpus, draws: Sequence[Draw], encoder: TextEncoder) -> list[Sample]:
-    """For each item the training motion, of as many people, whose caption is nearest to the item's.
-
-    Splits go by recording, so that none of them comes from the item's own take.
-    """
-    sayings: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for index in corpus.of_split("train"):
-        entry = corpus.entries[index]
-        sayings[entry.people] += [(index, caption) for caption in captions_of(entry.meta)]
-    vectors = {people: encoder.encode([text for _, text in known]) for people, known in sayings.items()}
-    reader = Batches(corpus, "train", frames=max(draw.frames for draw in draws))
-    found = []
-    for draw, asked in zip(draws, encoder.encode([draw.caption for draw in draws]), strict=True):
-        people = corpus.entries[draw.index].people
-        if people not in sayings:
-            raise BadOption("corpus", f"no training motion of {people} people", "some for every held-out one")
-        nearest, _ = sayings[people][int((vectors[people] @ asked).argmax())]
-        (other,) = reader.each([nearest])
-        found.append(replace(sample_of(corpus, other), caption=draw.caption))
-    return found
-
-
-def _still(corpus: Corpus, draw: Draw) -> Sample:
-    """An item's first frame, held."""
-    item = sample_of(corpus, draw)
-    return replace(item, features=np.repeat(item.features[:, :1], item.features.shape[1], 1))
-
-
 def evaluated(
     corpus_folder: Path,
     evaluator: Path,
@@ -221,40 +194,43 @@ def evaluated(
     sampling: Sampling | None = None,
     workers: int = 1,
 ) -> dict[str, Any]:
-    """The rows of `synth.diffusion.evaluate.evaluate`: ground truth, retrieval, and if there is a model three more.
+    """The rows of `synth.diffusion.evaluate.evaluate`: ground truth, what is to be beaten, and if there is a model two.
 
-    The model has two rows: "network" is what it samples, "model" the same polished (`delivered`), and sampled again
-    where the gate would for distances, measured on skins and furniture as well. "still" is every item's first frame,
-    held: what one is worth that ignores the words.
+    "retrieval" is the training motion whose caption is nearest, as it is; "retrieval, adapted" the same on the people
+    who are asked for, as the retrieval generator gives it; "still" every item's first frame, held: what one is worth
+    that ignores the words. "network" is what the model samples, "model" the same polished (`delivered`), and sampled
+    again where the gate would for distances. What is polished or adapted is measured on skins and furniture as well.
 
     Args:
         captions: of each held-out sequence that are asked for. pool: texts that R-precision chooses among.
-        workers: processes that polish.
+        workers: processes that adapt and polish.
     """
-    corpus, judge = Corpus.open(corpus_folder), load_evaluator(evaluator)
+    corpus, judge, body = Corpus.open(corpus_folder), load_evaluator(evaluator), load_body()
     asked: dict[int, list[Draw]] = defaultdict(list)
     for draw in held_out(corpus, frames=judge.config.frames):
         asked[draw.index].append(draw)
     draws = [draw for items in asked.values() for draw in items[:captions]]
-    made = {"retrieval": retrieved(corpus, draws, TextEncoder())}
+    answers = nearest(corpus, draws, TextEncoder())
+    made = {"retrieval": retrieved(corpus, draws, answers), "still": [still(corpus, draw) for draw in draws]}
+    motions = {"retrieval, adapted": spread(workers, adapted, corpus_folder, draws, answers)}
     if model is not None:
-        trained = load_model(model)
+        trained, drafts = load_model(model), made["retrieval"]
         texts = corpus_tokens(corpus, text_encoder(trained.config.encoder))
-        made["still"] = [_still(corpus, draw) for draw in draws]
         short = [replace(draw, frames=min(draw.frames, trained.config.frames)) for draw in draws]
-        made["network"] = sampled(trained, corpus, short, texts, sampling or Sampling(), seed, drafts=made["retrieval"])
-        body = load_body()
+
+        def samples(chosen: Sequence[int], seed: int) -> list[Sample]:
+            items, rough = [short[at] for at in chosen], [drafts[at] for at in chosen]
+            return sampled(trained, corpus, items, texts, sampling or Sampling(), seed, drafts=rough)
 
         def once_more(chosen: list[int], seed: int) -> list[Interaction]:
-            items, drafts = [short[at] for at in chosen], [made["retrieval"][at] for at in chosen]
-            others = sampled(trained, corpus, items, texts, sampling or Sampling(), seed, drafts=drafts)
-            return delivered_by(workers, corpus_folder, items, others, body)
+            items = [short[at] for at in chosen]
+            return spread(workers, delivered, corpus_folder, items, samples(chosen, seed))
 
-        first = delivered_by(workers, corpus_folder, short, made["network"], body)
-        motions = {"model": _gated(first, once_more, seed)}
-        made["model"] = [
-            Sample.of(motion, draw.caption, body, judge.fps)
-            for motion, draw in zip(motions["model"], short, strict=True)
+        made["network"] = samples(range(len(draws)), seed)
+        first = spread(workers, delivered, corpus_folder, short, made["network"])
+        motions["model"] = _gated(first, once_more, seed)
+    for name, items in motions.items():
+        made[name] = [
+            Sample.of(motion, draw.caption, body, judge.fps) for motion, draw in zip(items, draws, strict=True)
         ]
-        return evaluate(corpus, judge, made, seed=seed, pool=pool, motions=motions, body=body)
-    return evaluate(corpus, judge, made, seed=seed, pool=pool)
+    return evaluate(corpus, judge, made, seed=seed, pool=pool, motions=motions, body=body)

@@ -131,7 +131,7 @@ def evaluate(
             "coverage": float(np.mean(cover)),
         }
     if body is not None:
-        rows[TRUTH]["physical"] = physical([_window(corpus, firsts[index]) for index in indices], body)
+        rows[TRUTH]["physical"] = physical([window_of(corpus, firsts[index]) for index in indices], body)
         for name, items in (motions or {}).items():
             found_of = physical(items, body)
             rows.setdefault(name, {})["physical"] = {
@@ -158,7 +158,7 @@ def physical(motions: Sequence[Interaction], body: BodyModel) -> dict[str, float
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _window(corpus: Corpus, draw: Draw) -> Interaction:
+def window_of(corpus: Corpus, draw: Draw) -> Interaction:
     """What of an item is compared, as an interaction."""
     return corpus.interaction(draw.index).window(draw.start / corpus.fps, (draw.start + draw.frames) / corpus.fps)
 

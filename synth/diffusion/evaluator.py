@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synth.body.model import BodyModel
-from synth.corpus.rows import FEATURES, WIDTH, centred, to_rows
+from synth.corpus.rows import COLUMNS, FEATURES, WIDTH, centred, to_rows
 from synth.corpus.shards import Corpus
 from synth.diffusion.checkpoint import fill, moments_tensors, pop_known, read_weights, weights_of, write_weights
 from synth.diffusion.config import Updates, number
@@ -42,6 +42,9 @@ from synth.text import WIDTH as TEXT
 
 HEADER = "caresynth-evaluator"
 CHUNK = 128  # items that are embedded at once
+# Which soles stand is not looked at: it is decided by a threshold, and with it a motion on another body, the same to a
+# centimetre, was another motion (a heel that lies on the floor stands, or does not).
+SEEN = COLUMNS["contacts"].start
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ class TwoTowers(nn.Module):
     def __init__(self, config: EvaluatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.motion_in = nn.Linear(config.patch * FEATURES, config.width)
+        self.motion_in = nn.Linear(config.patch * SEEN, config.width)
         self.role = nn.Embedding(len(ROLES), config.width)
         self.text_in = nn.Linear(TEXT, config.width)
         self.dropout = nn.Dropout(config.dropout)
@@ -215,7 +218,7 @@ class TwoTowers(nn.Module):
     def motion(self, stack: Stack) -> Tensor:
         patch = self.config.patch
         there = stack.present[..., None] & stack.frames[:, None]  # [B, P, T]
-        x = torch.where(there[..., None], stack.x, stack.x.new_zeros(()))
+        x = torch.where(there[..., None], stack.x[..., :SEEN], stack.x.new_zeros(()))
         tokens = self.motion_in(x.unflatten(2, (-1, patch)).flatten(3))
         together = stack.present.sum(1) > 1
         tokens = tokens + (self.role(stack.roles) * together[:, None, None])[:, :, None]

@@ -143,9 +143,11 @@ def sample(
     x = denoised(model, condition, noise, sampling, obstacles, classifier, classes, generator, drafts)
     made = []
     for one, item, at in zip(x.cpu(), scenarios, framed, strict=True):
-        motion = to_interaction(one[:, :frames], model.moments, item.start.betas, model.fps, item.start.meta)
+        meta = item.start.meta
+        motion = to_interaction(one[:, :frames], model.moments, item.start.betas, model.fps, replace(meta, stage=()))
         stands = standing(one[:, :frames], model.moments.to("cpu")).numpy()
-        made.append(Sampled(_in_world(motion, at, body), stands))
+        motion = _in_world(motion, at, body)
+        made.append(Sampled(replace(motion, meta=meta), stands))  # whose stage is in the world already
     return made
 
 
