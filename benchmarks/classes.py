@@ -34,6 +34,7 @@ from scipy.spatial import cKDTree
 
 from benchmarks.prompts import PROMPTS
 from synth.body import BodyModel, load_body
+from synth.corpus import gate
 from synth.corpus.gate import SHOWS, content_faults, rise
 from synth.corpus.place import NoPlace
 from synth.diffusion.classifier import load_classifier
@@ -49,7 +50,6 @@ from synth.text import TextEncoder
 
 LOW, HIGH, NEAR = 0.65, 0.8, 0.05  # metres: pelvis before and after, hand to skin
 SECONDS, FPS = 8.0, 20.0
-STATES = {"standing", "sitting", "lying", "fallen", "other"}
 
 
 def lift(motion: Interaction, body: BodyModel) -> dict[str, float]:
@@ -163,7 +163,7 @@ def list_until_good(generator: DiffusionGenerator, prompt: str, seed: np.random.
 
 def telling(name: str) -> bool:
     """Whether a class is shown by something that somebody does, not only by how somebody is."""
-    return any(not set(step.split("|")) & STATES for _, steps in SHOWS.get(name, ()) for step in steps)
+    return any(gate.telling(step) for _, steps in SHOWS.get(name, ()) for step in steps)
 
 
 def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "seconds": _mean([row["seconds"] for row in made]),
     }
     asked = [row for row in made if row["class"].startswith("help_up")]
-    if not lifts:
+    if not asked:
         return share
     right = [lifted(item) for item in lifts]
     return share | {"lifts": len(lifts), "lifted": _mean(right), "lifted_of_all": round(sum(right) / len(asked), 3)}

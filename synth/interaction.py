@@ -154,14 +154,18 @@ class Interaction:
         _check_meta(self, where)
         return self
 
-    def resample(self, fps: float) -> Interaction:
-        """The same motion at another frame rate, by time: translation linearly, rotations by slerp, presence held."""
+    def resample(self, fps: float, frames: int | None = None) -> Interaction:
+        """The same motion at another frame rate, by time: translation linearly, rotations by slerp, presence held.
+
+        Args:
+            frames: how many; the last frame is held beyond the end. By default as many as begin before it.
+        """
         if not fps > 0 or not np.isfinite(fps):
             raise ValueError(f"fps must be positive, found {fps}")
-        if fps == self.fps:
+        if fps == self.fps and frames in (None, self.frames):
             return self
-        count = max(1, int(np.floor((self.frames - 1) / self.fps * fps + 1e-6)) + 1)
-        return self._at(np.arange(count) / fps, fps)
+        count = frames or max(1, int(np.floor((self.frames - 1) / self.fps * fps + 1e-6)) + 1)
+        return self._at(np.minimum(np.arange(count) / fps, float(self.times[-1])), fps)
 
     def window(self, start: float, end: float) -> Interaction:
         """The part from ``start`` to ``end`` seconds, times of labels shifted and cut to it."""

@@ -67,6 +67,12 @@ def fit_duration(
     return motion
 
 
+def at_rate(motion: Interaction, seconds: float, fps: float) -> Interaction:
+    """A motion of so many seconds at another frame rate, exactly as long: at a higher one its last frame is held for
+    what is less than one of its own frames."""
+    return motion.resample(fps, round(seconds * fps))
+
+
 def _kept(motion: Interaction) -> tuple[float, float]:
     """The core and what it begins and ends with, seconds: how somebody was before is part of what they do."""
     first, last = motion.meta.core or (0.0, motion.seconds)

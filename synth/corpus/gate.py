@@ -48,6 +48,7 @@ class Fault:
 
 CAUGHT = "fall_caught_by_staff"  # begins like a fall, and need not end on the floor
 LANDED = tuple(name for name in FALLS if name != CAUGHT)
+STATES = frozenset(("standing", "sitting", "lying", "fallen", "other"))
 # For each class: who, and what their labels must contain, in this order; "a|b" means either.
 # Falls and the way they end are for classes that are falls.
 _LOW = "sitting|lying|fallen|kneeling|squatting|other"
@@ -90,7 +91,8 @@ def faults_of(motion: Interaction, actions: Actions, room: Room, body: BodyModel
     Args:
         motion: in the room, at any frame rate.
         actions: measured on it.
-        whole: whether the clip is long enough to hold the whole action; a part of it need not show every stage.
+        whole: whether the clip is long enough to hold the whole action; a part of it need not show how people were
+            before and after.
     """
     found = [*content_faults(motion, actions, whole), *distance_faults(motion), *_bodies(motion, actions, room, body)]
     if whole and (motion.meta.interaction_class or "").startswith("help_up"):
@@ -103,7 +105,7 @@ def content_faults(motion: Interaction, actions: Actions, whole: bool = True) ->
     name = motion.meta.interaction_class
     found = []
     for role, wanted in SHOWS.get(name or "", ()):
-        steps = wanted if whole else wanted[-1:] if len(wanted) == 1 else ()
+        steps = wanted if whole else tuple(step for step in wanted if telling(step)) or wanted
         people = [p for p in range(motion.people) if role in ("any", motion.meta.roles[p])]
         if not any(_in_order(actions.order(p), steps) for p in people):
             shown = "; ".join(" ".join(actions.order(p)) for p in people) or "nobody of this role"
@@ -112,6 +114,11 @@ def content_faults(motion: Interaction, actions: Actions, whole: bool = True) ->
     if name not in FALLS and any(s.label == "fall" for s in actions.segments):
         found.append(Fault(f"{name or 'the motion'}: somebody falls", True))
     return found
+
+
+def telling(step: str) -> bool:
+    """Whether a step of `SHOWS` is something that somebody does, not how somebody is."""
+    return not set(step.split("|")) & STATES
 
 
 def _in_order(labels: tuple[str, ...], wanted: tuple[str, ...]) -> bool:

@@ -43,6 +43,7 @@ def generate_into(
     room = load_room(str(settings["scene"]))
     sampling = replace(Sampling(), count=int(settings["steps"]), strength=float(settings["strength"]))
     generator = DiffusionGenerator(room, load_body(), model=trained, sampling=sampling, near=settings["near"])
+    generator.match(str(settings["prompt"]))  # what cannot be made leaves no folder
     job = {**settings, "model": sha256(path)}
     if (out / SETTINGS).exists():
         if read_json(out / SETTINGS) != job:

@@ -188,14 +188,14 @@ def evaluate_model(
 
     Retrieval answers with the training motion whose caption is nearest. Not comparable with published numbers.
     """
-    for option, value, high in (("--captions", captions, 100), ("--seed", seed, 2**31)):
-        if not 0 <= value <= high:
-            raise BadOption(option, value, f"0 to {high}")
+    for option, value, low, high in (("--captions", captions, 1, 100), ("--seed", seed, 0, 2**31)):
+        if not low <= value <= high:
+            raise BadOption(option, value, f"{low} to {high}")
     from synth.diffusion.contest import evaluated
     from synth.diffusion.generate import found_model
     from synth.diffusion.packaged import EVALUATOR
 
-    found = evaluated(corpus, judge or EVALUATOR, found_model(model), max(1, captions), seed, pool, workers=workers)
+    found = evaluated(corpus, judge or EVALUATOR, found_model(model), captions, seed, pool, workers=workers)
     if as_json:
         click.echo(json.dumps(found, sort_keys=True))
         return
