@@ -15,6 +15,7 @@ from synth.diffusion.classifier import load_classifier
 from synth.diffusion.config import read_train_config
 from synth.diffusion.evaluator import load_evaluator
 from synth.diffusion.generate import DiffusionGenerator
+from synth.room import furniture_from_json
 from synth.rooms import load_room
 
 BODY = load_body()
@@ -46,8 +47,15 @@ def test_a_motion_shows_what_was_asked_for(prompt: str, room: str, name: str) ->
     assert (made.generator, motion.meta.interaction_class, motion.frames) == ("diffusion", name, 160)
     assert agrees(motion, made.actions, name)
     assert not [fault for fault in faults_of(motion, made.actions, generator.room, BODY) if fault.grave]
+    assert motion.meta.source["credit"]
+    known = {piece.id: piece for piece in generator.room.furniture}
+    for item in motion.meta.stage:
+        piece = furniture_from_json(item, "stage", "stage")
+        np.testing.assert_allclose(piece.box.center, known[piece.id].box.center, atol=1e-6)
     if name.startswith("help_up"):
         assert lifted(lift(motion, BODY))
+        assert motion.meta.genders[motion.meta.roles.index("patient")] == "male"
+        assert 0 <= motion.meta.quality["adapt"]["skin_depth"] < 0.05
 
 
 def test_a_slip_is_a_fall_at_the_first_attempt() -> None:

@@ -10,8 +10,8 @@ from benchmarks.retrieval import MEANT, NONSENSE, right
 from synth.body import load_body
 from synth.corpus import matching, retrieve, words
 from synth.corpus.care.captions import PLAIN, captions_of
-from synth.corpus.duration import Idle, fit_duration
-from synth.corpus.gate import faults_of
+from synth.corpus.duration import Idle, at_rate, fit_duration
+from synth.corpus.gate import content_faults, faults_of
 from synth.corpus.library import LibraryEntry, library
 from synth.corpus.place import NoPlace, place
 from synth.errors import BadOption
@@ -146,6 +146,59 @@ def test_roles_are_read_from_the_prompt():
     assert words.people_in("a nurse helps without a word") == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "patient", "staff"),
+    [
+        ("a nurse helps an old man up", "male", None),
+        ("an aide gets a senior up and onto his feet", "male", None),
+        ("caregiver pulls grandma out of her seat", "female", None),
+        ("a male nurse helps the lady", "female", "male"),
+        ("a man helps a woman up", None, None),
+        ("staff helps patient up", None, None),
+        ("the woman holds his hand", "female", None),
+        ("a human being and the manager of the ward", None, None),
+    ],
+)
+def test_words_tell_who_is_a_woman_and_who_a_man(text, patient, staff):
+    assert words.gender_in(text, "patient", alone=False) == patient
+    assert words.gender_in(text, "staff", alone=False) == staff
+
+
+def test_who_is_drawn_is_who_was_asked_for(generator, entries):
+    sitting = next(entry for entry in entries if entry.interaction_class == "sit_down_alone")
+    for seed in range(6):
+        scene = generator.set_up(sitting.load(), "an old man sits down", np.random.default_rng(seed))
+        assert [person.gender for person in scene.people] == ["male"]
+    drawn = {generator.set_up(sitting.load(), "a patient sits down", np.random.default_rng(seed)).people[0].gender
+             for seed in range(12)}  # fmt: skip
+    assert drawn == {"female", "male"}
+
+
+def test_captions_are_true_of_people_and_sides(body):
+    room = load_room("ward_06")
+    generator = retrieve.RetrievalGenerator(room, body)
+    prompt = "an elderly man falls to the left"
+    ranks = {entry.id: rank for entry, rank in zip(*generator.match(prompt)[:2], strict=True)}
+    sides = set()
+    for number, entry in enumerate(entry for entry in library() if entry.interaction_class == "fall_sideways"):
+        rng = np.random.default_rng(number)
+        scene = generator.set_up(entry.load(), prompt, rng)
+        told = generator.told(scene.placed.motion.meta, entry, prompt, scene)
+        text = " ".join(told.captions)
+        assert "right" not in text
+        assert not [word for word in ("woman", "lady") if word in text]
+        # which way the chest goes, seen by whoever falls
+        motion = scene.placed.motion
+        rest = np.asarray(body.rest_joints(motion.betas), float)
+        joints, rotmats = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
+        left = rotmats[0, 0, 0, :2, 0]
+        sides.add(float(np.sign((joints[0, -1, 9, :2] - joints[0, 0, 9, :2]) @ left)))
+        if entry.id in ranks:
+            match = generator.match_of(prompt, [entry], [ranks[entry.id]], 0, told.captions)
+            assert match.caption in told.captions
+    assert sides == {1.0}  # SMPL's x points to the left
+
+
 # --- making -----------------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +258,16 @@ def test_duration_is_exact_and_continuous(seconds):
     step = np.linalg.norm(np.diff(made.transl, axis=1), axis=-1).max()
     assert step < 0.6 / 20 * 1.26  # nobody jumps or hurries
     assert np.abs(np.diff(made.body_pose, axis=1)).max() < 0.02
+    made.validate()
+
+
+@pytest.mark.parametrize("fps", [8.0, 10.0, 12.5, 20.0, 24.0, 25.0, 30.0, 60.0])
+def test_any_frame_rate_gives_as_many_frames_as_asked(fps):
+    motion = fit_duration(standing(speed=0.6, people=2), 4.0, np.random.default_rng(1))
+    made = at_rate(motion, 4.0, fps)
+    assert (made.frames, made.fps) == (round(4 * fps), fps)
+    step = np.linalg.norm(np.diff(made.transl, axis=1), axis=-1).max()
+    assert step < 0.6 / fps * 1.26
     made.validate()
 
 
@@ -307,6 +370,9 @@ def test_gate_finds_what_is_wrong(body, ward):
     rng = np.random.default_rng(0)
     noisy = replace(motion, body_pose=motion.body_pose + rng.normal(0, 0.5, motion.body_pose.shape).astype(np.float32))
     assert "jerks" in faults(noisy)
+    lying = replace(measure_actions(air, body), segments=(ActionSegment(0, 0.0, air.seconds, "fallen"),))
+    part = replace(motion, meta=replace(motion.meta, interaction_class="fall_backward"))
+    assert "should fall, but" in " ".join(f.text for f in content_faults(part, lying, whole=False))
     torn = replace(motion, meta=replace(motion.meta, quality={"adapt": {"contact_mean": 0.2, "partner_depth": 0.0}}))
     assert "hands are 20 cm from what they hold" in faults(torn)
     deep = {"adapt": {"partner_depth": 0.01, "skin_depth": 0.08}}  # capsules know nothing of it, skins do

@@ -128,8 +128,13 @@ def betas_from(
     return betas
 
 
-def draw_person(role: str, rng: np.random.Generator, model: BodyModel | None = None) -> Person:
+def draw_person(
+    role: str, rng: np.random.Generator, model: BodyModel | None = None, gender: str | None = None
+) -> Person:
     """Draw a person: staff are 22-60 years, patients mostly 70-95, a plain "person" any adult.
+
+    Args:
+        gender: "female" or "male"; None: drawn as well.
 
     Raises:
         BadOption: an unknown role.
@@ -141,7 +146,8 @@ def draw_person(role: str, rng: np.random.Generator, model: BodyModel | None = N
     age = float(rng.uniform(young, old))
     if role == "patient" and rng.uniform() < 0.08:
         age = float(rng.uniform(45, 70))
-    gender = GENDERS[int(rng.uniform() >= _FEMALE_SHARE[role])]
+    drawn = GENDERS[int(rng.uniform() >= _FEMALE_SHARE[role])]  # also where it is given: all else is drawn alike
+    gender = gender or drawn
     spread = float(np.clip(rng.normal(), -2, 2))
     height = average_height(age, gender) + _HEIGHT[gender][1] * spread
     mean, deviation = _BMI[role]

@@ -8,6 +8,7 @@ The baseline that every learned generator must beat, behind the same interface:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -19,12 +20,12 @@ import numpy as np
 from synth.body import BodyModel
 from synth.body.shape import draw_person
 from synth.corpus import matching, words
-from synth.corpus.duration import Idle, fit_duration
+from synth.corpus.duration import Idle, at_rate, fit_duration
 from synth.corpus.gate import Fault, faults_of
 from synth.corpus.library import LibraryEntry, library
 from synth.corpus.mirror import mirror
 from synth.corpus.place import STANDS_FOR, NoPlace, Placement, place
-from synth.corpus.readers.texts import mirror_text
+from synth.corpus.readers.texts import mirror_text, sides_in
 from synth.errors import BadOption, CareSynthError
 from synth.interaction import Interaction, Meta
 from synth.motion.actions import Actions, measure_actions
@@ -34,6 +35,7 @@ from synth.text import TextEncoder
 
 TRIES = 8  # attempts for one clip before it is given up
 ENOUGH = 4  # attempts after which one with small faults will do
+_SIDED = re.compile(r"\b(left|right|(counter|anti)?.?clockwise)", re.IGNORECASE)  # "right after" may be either
 IDLE_ID = "idle"  # stem of the library's motions of standing
 
 
@@ -47,7 +49,7 @@ class Match:
 
     Attributes:
         entry: its id in the library.
-        caption: its caption nearest to the prompt.
+        caption: its caption nearest to the prompt, of those that are true of what was made of it (people, sides).
         similarity: cosine of prompt and caption, -1 to 1.
         score: similarity less what the caption contradicts; this ranks.
         interaction_class: of the taxonomy, or None.
@@ -198,7 +200,7 @@ class RetrievalGenerator:
                 continue
             made = Generated(
                 interaction=motion,
-                match=self.match_of(prompt, entries, ranks, chosen),
+                match=self.match_of(prompt, entries, ranks, chosen, motion.meta.captions),
                 warning=warning,
                 rejected=attempt,
                 actions=actions,
@@ -227,7 +229,7 @@ class RetrievalGenerator:
         core = adapted.meta.core or (0.0, adapted.seconds)
         whole = (core[1] - core[0]) * 0.8 <= seconds + 0.1 and placed.cut[1] - placed.cut[0] >= motion.seconds - 0.1
         rest = np.asarray(self.body.rest_joints(scene.betas), float)
-        made = fit_duration(adapted, seconds, rng, rest, self.idle).resample(fps)
+        made = at_rate(fit_duration(adapted, seconds, rng, rest, self.idle), seconds, fps)
         meta = self.told(made.meta, entry, prompt, scene)
         made = replace(made, meta=meta)
         actions = measure_actions(made, self.body, scene.around.furniture)
@@ -239,17 +241,22 @@ class RetrievalGenerator:
         roles = list(motion.meta.roles)
         if len(roles) == 1:  # a lone person is what the prompt says
             roles = [words.role_in(prompt) or roles[0]]
-        people = tuple(Actor.draw(role, rng, self.body) for role in roles)
+        genders = [words.gender_in(prompt, role, len(roles) == 1) for role in roles]
+        people = tuple(Actor.draw(role, rng, self.body, gender) for role, gender in zip(roles, genders, strict=True))
         placed = self._placed(motion, prompt, rng)
         around = replace(self.room, furniture=standing(self.room, placed.motion))
         return SetUp(placed, tuple(roles), people, around)
 
     def _placed(self, motion: Interaction, prompt: str, rng: np.random.Generator) -> Placement:
-        """The motion in the room; its mirror image where only that has a place, unless the prompt names a side."""
+        """The motion in the room, or its mirror image: where the prompt asks for the other side than the motion's
+        captions tell, and where only that has a place, unless the prompt may mean a side."""
+        asked, told = sides_in(prompt), sides_in(" ".join(motion.meta.captions))
+        if asked and told and not asked & told:
+            motion = mirror(motion, self.body)
         try:
             return place(motion, self.room, rng, self.body, self.near)
         except NoPlace as error:
-            if mirror_text(prompt) != prompt:
+            if _SIDED.search(prompt):
                 raise
             try:
                 return place(mirror(motion, self.body), self.room, rng, self.body, self.near)
@@ -261,7 +268,7 @@ class RetrievalGenerator:
         return replace(
             meta,
             text=prompt,
-            captions=scene.placed.motion.meta.captions,
+            captions=scene.fitting(scene.placed.motion.meta.captions),
             interaction_class=entry.interaction_class,
             roles=scene.roles,
             genders=tuple(person.gender for person in scene.people),
@@ -281,13 +288,15 @@ class RetrievalGenerator:
         return None
 
     def match_of(
-        self, prompt: str, entries: Sequence[LibraryEntry], ranks: Sequence[matching.Ranked], chosen: int
-    ) -> Match:
-        """Why entry `chosen` of those that `match` gave was taken."""
+        self, prompt: str, entries: Sequence[LibraryEntry], ranks: Sequence[matching.Ranked], chosen: int,
+        captions: Sequence[str],
+    ) -> Match:  # fmt: skip
+        """Why entry `chosen` of those that `match` gave was taken; `captions` are left of what is made of it."""
         rank = ranks[chosen]
+        caption = next((text for text in (rank.caption, mirror_text(rank.caption)) if text in captions), captions[0])
         return Match(
             entry=entries[chosen].id,
-            caption=rank.caption,
+            caption=caption,
             similarity=rank.similarity,
             score=rank.score,
             interaction_class=entries[chosen].interaction_class,
@@ -305,9 +314,10 @@ class Actor:
     age: float | None
 
     @staticmethod
-    def draw(role: str, rng: np.random.Generator, body: BodyModel) -> Actor:
+    def draw(role: str, rng: np.random.Generator, body: BodyModel, gender: str | None = None) -> Actor:
+        """Somebody of that role, and of that gender where it is given and the body model knows genders."""
         if body.shape_table:
-            person = draw_person(role, rng, body)
+            person = draw_person(role, rng, body, gender)
             return Actor(person.betas, person.gender, round(person.age, 1))
         # an official SMPL model: its betas are standard deviations of its own population
         return Actor(np.clip(rng.normal(0, 0.8, 10), -2, 2).astype(np.float32), "neutral", None)
@@ -326,6 +336,16 @@ class SetUp:
     def betas(self) -> np.ndarray:
         """[P, 10]."""
         return np.stack([person.betas for person in self.people]).astype(np.float32)
+
+    def fitting(self, captions: Sequence[str]) -> tuple[str, ...]:
+        """Those captions that do not call somebody a woman who is a man; if none is left, the class's plain one."""
+        cast = list(zip(self.roles, self.people, strict=True))
+
+        def true(text: str) -> bool:
+            said = [(words.gender_in(text, role, len(cast) == 1), person.gender) for role, person in cast]
+            return all(gender in (None, known) or known == "neutral" for gender, known in said)
+
+        return tuple(text for text in captions if true(text)) or tuple(captions[:1])
 
 
 def standing(room: Room, motion: Interaction) -> tuple[Furniture, ...]:

@@ -32,6 +32,9 @@ _STAFF = r"\b(staff|nurses?|carers?|caregivers?|care (worker|assistant|giver|aid
          r"|physio\w*|orderly|helper|attendant|employee)\b"  # fmt: skip
 _PATIENT = r"\b(patients?|residents?|elderly|senior|old (man|woman|lady|person)|lad(y|ies)|gentlem[ae]n|pensioners?" \
            r"|gran(ny|nies|d(ma|pa|dad|mother|father)\w*)?|client)\b"  # fmt: skip
+_FEMALE = r"\b(wom[ae]n|lad(y|ies)|girl|gran(ny|nies|dma|dmother)\w*|mother|wife|sister|widow|female)\b"
+_MALE = r"\b(m[ae]n|gentlem[ae]n|boy|grand(pa|dad|father)\w*|father|husband|brother|widower|male)\b"
+_SHE, _HE = r"\b(she|hers?|herself)\b", r"\b(he|his|him|himself)\b"
 _HELP = r"\b(help(s|ing|ed)?|assist(s|ing|ed)?|aid(s|ing|ed)|support(s|ing|ed)?|guid(e|es|ing)|escort\w*|accompan\w+" \
         r"|together|two people|both|lift(s|ing)? (the|a|an|him|her) " \
         r"(patient|resident|elderly|old|person|man|woman))\b"  # fmt: skip
@@ -55,6 +58,27 @@ def role_in(prompt: str) -> str | None:
     lower = prompt.lower()
     staff, patient = bool(re.search(_STAFF, lower)), bool(re.search(_PATIENT, lower))
     return None if staff == patient else "staff" if staff else "patient"
+
+
+def gender_in(text: str, role: str, alone: bool) -> str | None:
+    """ "female" or "male" where the words say it of whoever has that role, else None.
+
+    Of two people, whoever is called a man or she is not the staff, but for "a male nurse".
+
+    Args:
+        alone: whether nobody else takes part.
+    """
+    lower = text.lower()
+    of_staff = rf"\b(fe)?male (?={_STAFF[2:]})"
+    if role == "staff" and not alone:
+        found = re.search(of_staff, lower)
+        return None if found is None else found[0].strip()
+    others = lower if alone else re.sub(of_staff, "", lower)
+    for female, male in ((_FEMALE, _MALE), (_SHE, _HE)):  # "the man ... her walker": nouns first
+        she, he = bool(re.search(female, others)), bool(re.search(male, others))
+        if she or he:
+            return None if she and he else "female" if she else "male"
+    return None
 
 
 def cues(text: str) -> tuple[frozenset[str], ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from synth.body import BodyModel, load_body
-from synth.corpus.duration import FASTEST, fit_duration
+from synth.corpus.duration import FASTEST, at_rate, fit_duration
 from synth.corpus.gate import LANDED, Fault, faults_of
 from synth.corpus.library import LibraryEntry
 from synth.corpus.matching import Ranked
@@ -108,38 +108,40 @@ class DiffusionGenerator:
     def generate(self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float) -> Generated:
         """Make one motion. The same arguments as `RetrievalGenerator.generate`, and the same errors."""
         with one_thread():  # sums in another order would change the last bits
-            made, reasons = self._first_fit(self.attempts(prompt, seed, seconds, fps))
+            made, reasons, tried = self._first_fit(self.attempts(prompt, seed, seconds, fps))
         if made is not None:
             return made
         refused = (
-            f'{self.room.name}: no fitting motion for "{prompt}" in {ROUNDS * TOGETHER} attempts; '
-            f"{reasons[0] if reasons else ''}"
+            f'{self.room.name}: no fitting motion for "{prompt}" in {tried} attempts; {reasons[0] if reasons else ""}'
         )
         if not self.fallback:
             raise NothingFits(refused)
         made = self._known.generate(prompt, seed, seconds, fps)
         warning = "; ".join(text for text in (made.warning, f"{refused}; took the library's motion instead") if text)
-        return replace(made, warning=warning, rejected=made.rejected + ROUNDS * TOGETHER)
+        return replace(made, warning=warning, rejected=made.rejected + tried)
 
     @staticmethod
     def _first_fit(
         attempts: Iterator[tuple[Generated, list[Fault]] | NoPlace],
-    ) -> tuple[Generated | None, list[str]]:
-        """The first attempt without a fault, or the best of the first `ENOUGH` that may be shown; and what was not."""
+    ) -> tuple[Generated | None, list[str], int]:
+        """The first attempt without a fault, or the best of the first `ENOUGH` that may be shown; what was wrong with
+        others, and how many were made."""
         best: Generated | None = None
         reasons: list[str] = []
+        tried = 0
         for attempt in attempts:
             if isinstance(attempt, NoPlace):
                 reasons.append(str(attempt))
                 continue
             made, faults = attempt
+            tried += 1
             reasons += [fault.text for fault in faults if fault.grave]
             light = not any(fault.grave for fault in faults)
             if light and (best is None or len(faults) < len(best.faults)):
                 best = made
             if best is not None and (not best.faults or made.rejected + 1 >= ENOUGH):
-                return replace(best, rejected=made.rejected), reasons
-        return None, reasons
+                return replace(best, rejected=made.rejected), reasons, tried
+        return None, reasons, tried
 
     def attempts(
         self, prompt: str, seed: np.random.SeedSequence, seconds: float, fps: float
@@ -156,6 +158,7 @@ class DiffusionGenerator:
         order = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)).permutation(
             len(entries)
         )
+        tried = 0
         for number in range(ROUNDS):
             child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, number))
             rng = np.random.default_rng(child)
@@ -165,11 +168,11 @@ class DiffusionGenerator:
             except NoPlace as error:
                 yield error
                 continue
-            match = self._known.match_of(prompt, entries, ranks, chosen)
-            for attempt, (motion, actions, faults) in enumerate(self._round(opening, prompt, rng, child, seconds, fps)):
+            match = self._known.match_of(prompt, entries, ranks, chosen, opening.start.meta.captions)
+            for motion, actions, faults in self._round(opening, prompt, rng, child, seconds, fps):
                 texts = tuple(fault.text for fault in faults)
-                made = Generated(motion, match, warning, number * TOGETHER + attempt, actions, texts, "diffusion")
-                yield made, faults
+                yield Generated(motion, match, warning, tried, actions, texts, "diffusion"), faults
+                tried += 1
 
     def match(self, prompt: str) -> tuple[list[LibraryEntry], list[Ranked], str | None]:
         """The scenarios to draw from; see `RetrievalGenerator.match`."""
@@ -211,12 +214,15 @@ class DiffusionGenerator:
         first = placed.window(0.0, max(OPENING, 2 / placed.fps))
         adapted = adapt(first, scene.placed.stage_map, scene.betas, self.body, scene.around, rng)
         start = without_labels(adapted)
-        source = {"dataset": "caresynth-diffusion", "id": entry.id, "licence": entry.licence}
+        source = {
+            "dataset": "caresynth-diffusion", "id": entry.id, "licence": entry.licence, "credit": entry.credit,
+            "mirrored": bool(placed.meta.source.get("mirrored")),
+        }  # fmt: skip
         meta = replace(self._known.told(start.meta, entry, prompt, scene), source=source)
         rest = np.asarray(self.body.rest_joints(placed.betas), float)
         return Opening(
             start=replace(start, meta=meta), around=scene.around, ends=placed.transl[:, -1, :2] + rest[:, 0, :2],
-            caption=str(rng.choice(np.array(placed.meta.captions))), draft=draft,
+            caption=str(rng.choice(np.array(meta.captions))), draft=draft,
             whole=(core[1] - core[0]) * FASTEST <= seconds + 0.1,
         )  # fmt: skip
 
@@ -224,7 +230,7 @@ class DiffusionGenerator:
         self, motion: Interaction, rng: np.random.Generator, opening: Opening, seconds: float, fps: float
     ) -> tuple[Interaction, Actions, list[Fault]]:
         around, rest = opening.around, np.asarray(self.body.rest_joints(motion.betas), float)
-        made = fit_duration(motion, seconds, rng, rest, self._known.idle).resample(fps)
+        made = at_rate(fit_duration(motion, seconds, rng, rest, self._known.idle), seconds, fps)
         actions = measure_actions(made, self.body, around.furniture)
         contacts = measured_contacts(made, self.body, around.furniture) + held_props(made, self.body)
         resting = tuple(contact for contact in contacts if "object" in contact.target)
@@ -232,6 +238,8 @@ class DiffusionGenerator:
         proxies = [proxies_of(self.body, shape) for shape in made.betas]
         # under the name that the gate knows from motions that were adapted to a room
         quality = {"adapt": measure(bare, proxies, nearby(made, around.furniture))}
+        if self.polish:  # of the skins, which time changes nothing of
+            quality["adapt"]["skin_depth"] = motion.meta.quality["adapt"]["skin_depth"]
         meta = replace(made.meta, actions=actions.segments, contacts=contacts, quality=quality)
         made = replace(made, meta=meta)
         return made, actions, faults_of(made, actions, around, self.body, opening.whole)

@@ -52,6 +52,11 @@ def mirror_text(text: str) -> str:
     return _WORDS.sub(other, text)
 
 
+def sides_in(text: str) -> frozenset[str]:
+    """The sides that a sentence names: "left", "right"."""
+    return frozenset(found["side"].lower() for found in _WORDS.finditer(text) if found["side"])
+
+
 def repair_mirrored(text: str) -> str:
     """A caption of a published mirrored motion without the doubled prefix: its original said "counterclockwise"."""
     return _DOUBLED.sub(lambda found: _cased("clockwise", found[0]), text)
