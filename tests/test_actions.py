@@ -1,15 +1,19 @@
 """Measured labels against what people saw in real captures, and what must not change them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from synth.body import load_body
+from synth.corpus.library import entry
 from synth.files import read_json, read_npz
 from synth.interaction import Contact
 from synth.motion import metrics
-from synth.motion.actions import Actions, measure_joints
-from synth.room import Box, Furniture
+from synth.motion.actions import Actions, at_frames, measure_actions, measure_joints
+from synth.motion.evaluate import measure_all
+from synth.room import Box, Furniture, furniture_from_json
 from synth.rotation import yaw_matrix
 from synth.skeleton import JOINT, SMPL_MIRROR, SMPL_PARENTS
 from synth.taxonomy import ACTIONS, POSTURES
@@ -114,6 +118,54 @@ def test_falling_and_lying_down_differ_by_speed_alone(side):
     slow = measure_joints(toppling(4.0, side=side)[None], 30.0)
     assert slow.order(0) == ("standing", "lie_down", "lying")
     assert POSTURES[slow.frame_postures[0, -1]] == POSTURES[fall.frame_postures[0, -1]] == "laying_on_floor"
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "shown"),
+    [  # seconds of the library's falls, and what somebody sees there who sees nothing else
+        ("fall_forward_01", 0.0, 2.4, ("walk", "fall")),
+        ("fall_forward_03", 0.0, 2.6, ("standing", "fall")),
+        ("fall_from_bed_02", 0.0, 2.65, ("sitting", "fall")),
+        ("fall_sideways_02", 1.8, 9.0, ("fall", "fallen")),
+        ("fall_forward_01", 0.0, 2.8, ("walk", "fall")),
+    ],
+)
+def test_a_fall_that_the_clip_cuts_is_a_fall(name, first, last, shown):
+    motion = entry(name).load()
+    stage = [furniture_from_json(item, "stage", "stage") for item in motion.meta.stage]
+    cut = motion.window(first, min(last, motion.seconds))
+    assert measure_actions(cut, load_body(), stage).order(0) == shown
+
+
+def test_few_frames_a_second_show_the_same():
+    motion = entry("slip_to_floor_04").load()  # its fastest moment lasts a tenth of a second
+    stage = [furniture_from_json(item, "stage", "stage") for item in motion.meta.stage]
+    whole = measure_actions(motion, load_body(), stage)
+    assert whole.order(0) == ("sitting", "fall", "fallen")
+    for fps in (1.0, 8.0, 10.0, 25.0):
+        frames = round(motion.seconds * fps)
+        thin = at_frames(whole, motion.fps, fps, frames)
+        assert (thin.order(0), thin.frame_labels.shape) == (whole.order(0), (1, frames))
+        for frame, label in enumerate(thin.frame_labels[0]):
+            (segment,) = [s for s in whole.segments if s.start - 1e-6 <= frame / fps < s.end - 1e-6]
+            assert ACTIONS[label] == segment.label
+
+
+def test_who_lies_on_a_bed_that_the_room_does_not_know_has_not_fallen():
+    motion = entry("get_out_of_bed_alone_01").load()
+    found = measure_actions(motion, load_body())
+    assert found.order(0)[0] == "lying"
+    assert POSTURES[found.frame_postures[0, 0]] == "laying_in_bed"
+
+
+def test_an_absence_is_no_step():
+    motion, body = entry("walk_01").load(), load_body()
+    middle = slice(motion.frames // 3, motion.frames // 3 + round(motion.fps))
+    present = motion.present.copy()
+    present[:, middle] = False
+    whole, gap = measure_all(motion, body), measure_all(replace(motion, present=present), body)
+    for name in ("peak_pelvis_speed", "jerk", "foot_slide"):
+        assert gap[name] < 1.3 * whole[name], name
 
 
 def furniture(cls, center, size, seat_height, yaw=0.0):

@@ -28,7 +28,7 @@ from synth.corpus.place import STANDS_FOR, NoPlace, Placement, place
 from synth.corpus.readers.texts import mirror_text, sides_in
 from synth.errors import BadOption, CareSynthError
 from synth.interaction import Interaction, Meta
-from synth.motion.actions import Actions, measure_actions
+from synth.motion.actions import Actions, at_frames, measure_actions
 from synth.motion.adapt import adapt
 from synth.room import Furniture, Room
 from synth.text import TextEncoder
@@ -229,10 +229,12 @@ class RetrievalGenerator:
         core = adapted.meta.core or (0.0, adapted.seconds)
         whole = (core[1] - core[0]) * 0.8 <= seconds + 0.1 and placed.cut[1] - placed.cut[0] >= motion.seconds - 0.1
         rest = np.asarray(self.body.rest_joints(scene.betas), float)
-        made = at_rate(fit_duration(adapted, seconds, rng, rest, self.idle), seconds, fps)
+        lasting = fit_duration(adapted, seconds, rng, rest, self.idle)
+        made = at_rate(lasting, seconds, fps)
         meta = self.told(made.meta, entry, prompt, scene)
         made = replace(made, meta=meta)
-        actions = measure_actions(made, self.body, scene.around.furniture)
+        whole_rate = measure_actions(lasting, self.body, scene.around.furniture)
+        actions = at_frames(whole_rate, lasting.fps, fps, made.frames)
         made = replace(made, meta=replace(meta, actions=actions.segments))
         return made, actions, faults_of(made, actions, scene.around, self.body, whole)
 

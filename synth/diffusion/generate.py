@@ -31,7 +31,7 @@ from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample
 from synth.encoders import text_encoder
 from synth.errors import BadOption, Missing
 from synth.interaction import Interaction, Prop
-from synth.motion.actions import Actions, measure_actions
+from synth.motion.actions import Actions, at_frames, measure_actions
 from synth.motion.adapt import adapt
 from synth.motion.fit import one_thread
 from synth.motion.proxies import proxies_of
@@ -230,8 +230,9 @@ class DiffusionGenerator:
         self, motion: Interaction, rng: np.random.Generator, opening: Opening, seconds: float, fps: float
     ) -> tuple[Interaction, Actions, list[Fault]]:
         around, rest = opening.around, np.asarray(self.body.rest_joints(motion.betas), float)
-        made = at_rate(fit_duration(motion, seconds, rng, rest, self._known.idle), seconds, fps)
-        actions = measure_actions(made, self.body, around.furniture)
+        lasting = fit_duration(motion, seconds, rng, rest, self._known.idle)
+        made = at_rate(lasting, seconds, fps)
+        actions = at_frames(measure_actions(lasting, self.body, around.furniture), lasting.fps, fps, made.frames)
         contacts = measured_contacts(made, self.body, around.furniture) + held_props(made, self.body)
         resting = tuple(contact for contact in contacts if "object" in contact.target)
         bare = replace(made, meta=replace(made.meta, contacts=resting))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,6 +92,18 @@ class Actions:
         return tuple(a for i, a in enumerate(labels) if i == 0 or labels[i - 1] != a)
 
 
+def at_frames(actions: Actions, own: float, fps: float, frames: int) -> Actions:
+    """Labels by the frames of another rate, of what was measured at `own` frames a second.
+
+    A video of few frames a second shows the same actions. Each frame has the label that holds at its time; the segments
+    stay.
+    """
+    nearest = np.minimum((np.arange(frames) / fps * own + 1e-6).astype(int), actions.frame_labels.shape[1] - 1)
+    return replace(
+        actions, frame_labels=actions.frame_labels[:, nearest], frame_postures=actions.frame_postures[:, nearest]
+    )
+
+
 def measure_actions(motion: Interaction, body: BodyModel, furniture: Sequence[Furniture] = ()) -> Actions:
     """Label every person and frame of a motion.
 
@@ -154,7 +166,7 @@ def _label_one(joints: Array, fps: float, furniture: Sequence[Furniture]) -> tup
 def _on_feet(joints: Array, found: pose.Postures, kinds: np.ndarray) -> np.ndarray:
     """Label each frame by its posture at rest; upright ones also as walking, jumping or bending."""
     words = np.array([ACTION_INDEX[_REST_LABEL[int(kind)]] for kind in kinds])
-    words[(kinds == pose.LYING) & (found.support < 0)] = ACTION_INDEX["fallen"]
+    words[(kinds == pose.LYING) & (_carried(kinds, found) < 0)] = ACTION_INDEX["fallen"]
     upright = np.isin(kinds, _UP)
     for a, b in walks(joints, upright):
         words[a:b] = ACTION_INDEX["walk"]
@@ -208,14 +220,16 @@ class _Rest:
     first: int
     last: int
     floor: bool  # lies or sits on the floor, not on furniture
+    held: bool = True  # or only the moment with which the clip begins or ends
 
 
 def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) -> None:
     """Write the transitions between postures held into ``words``."""
     vertical = np.maximum(np.abs(_velocity(found.head, 0.2)), np.abs(_velocity(found.pelvis, 0.2)))
     changing = vertical > CHANGING
-    rests = _find_rests(kinds, changing, found.support)
     drop = -_velocity(found.chest, 0.06)
+    support = _carried(kinds, found)
+    rests = _with_ends(_find_rests(kinds, changing, support), kinds, changing, support, drop)
     for before, after in itertools.pairwise(rests):
         start = before.last
         while start > before.first and changing[start - 1]:
@@ -227,7 +241,8 @@ def _rests_and_ways(words: np.ndarray, kinds: np.ndarray, found: pose.Postures) 
         while end < after.last - 1 and changing[end]:
             end += 1
         out_of_bed = before.kind == after.kind == pose.LYING and after.floor and not before.floor
-        if before.kind == after.kind and not out_of_bed:  # down and up again without a halt, or a moment without a name
+        alike = before.kind == after.kind and before.held and after.held
+        if alike and not out_of_bed:  # down and up again without a halt, or a moment without a name
             between = slice(before.last, after.first)
             if before.kind != pose.UPRIGHT and after.first - before.last < GRID:
                 words[between] = words[before.last - 1]  # shifting on the chair, rearing up while crawling
@@ -275,6 +290,33 @@ def _find_rests(kinds: np.ndarray, changing: np.ndarray, support: np.ndarray) ->
     return rests
 
 
+def _with_ends(
+    rests: list[_Rest], kinds: np.ndarray, changing: np.ndarray, support: np.ndarray, drop: Array
+) -> list[_Rest]:
+    """Rests with the clip's first and last moment where the clip cuts a fall, or ends on the way to another posture.
+
+    What a clip begins with is named by where it leads, unless somebody is seen to fall there.
+    """
+    count, first, last = len(kinds), rests[0], rests[-1]
+
+    def falls(begin: int, end: int, kind: int) -> bool:
+        return end - begin > 1 and float(drop[begin:end].max()) > _limit(kind)
+
+    low = (pose.LYING, pose.FLOOR_SEATED)
+    begins = _Rest(int(kinds[0]), 0, 1, bool(support[0] < 0), held=False)
+    if first.first > 0 and first.floor and first.kind in low and falls(0, first.first + 1, begins.kind):
+        rests = [begins, *rests]
+    ends = _Rest(int(kinds[-1]), count - 1, count, bool(support[-1] < 0), held=False)
+    if last.floor and last.kind in low:
+        return rests  # who has come down may lie back as the clip ends
+    if last.last < count and ends.kind not in (last.kind, pose.UNCLEAR):
+        return [*rests, ends]
+    moving = int(np.argmin(changing[::-1])) if not changing.all() else count  # frames of the way that the end cuts
+    if ends.floor and last.last - last.first > 1 and falls(count - moving, count, last.kind):
+        return [*rests[:-1], replace(last, last=min(last.last, count - 1)), ends]
+    return rests
+
+
 def _dip(kinds: np.ndarray, support: np.ndarray) -> str | None:
     """The way down in a movement down and up again, by the lowest posture it passes; None on the floor and unclear."""
     if np.isin(kinds, (pose.LYING, pose.FLOOR_SEATED)).any():
@@ -287,9 +329,8 @@ def _dip(kinds: np.ndarray, support: np.ndarray) -> str | None:
 
 def _way(before: _Rest, after: _Rest, drop: float) -> str:
     """The name of the way from one posture held to the next. ``drop`` m/s: fastest fall of the chest on it."""
-    low = after.kind in (pose.LYING, pose.FLOOR_SEATED) and after.floor
-    limit = FALL_SPEED_LOW if before.kind in (pose.SEATED, pose.LYING) else FALL_SPEED
-    if low and (before.kind != pose.LYING or not before.floor) and drop > limit:
+    low = after.floor and (after.kind in (pose.LYING, pose.FLOOR_SEATED) or not after.held)
+    if low and (before.kind != pose.LYING or not before.floor) and drop > _limit(before.kind):
         return "fall"
     if after.kind == pose.UPRIGHT:
         return "stand_up"
@@ -303,6 +344,16 @@ def _way(before: _Rest, after: _Rest, drop: float) -> str:
         rising = before.kind == pose.FLOOR_SEATED or {before.kind, after.kind} == {pose.KNEEL, pose.FOURS}
         return "other" if rising else "kneel_down"
     return "squat_down" if before.kind in _UP else "other"
+
+
+def _limit(before: int) -> float:
+    """m/s, the chest's speed downwards above which somebody who was in that posture falls."""
+    return FALL_SPEED_LOW if before in (pose.SEATED, pose.LYING) else FALL_SPEED
+
+
+def _carried(kinds: np.ndarray, found: pose.Postures) -> np.ndarray:
+    """What carries the pelvis; 0 where somebody lies higher than on a floor on what the room does not know."""
+    return np.where((kinds == pose.LYING) & (found.pelvis > pose.ON_FLOOR), np.maximum(found.support, 0), found.support)
 
 
 def _postures(
@@ -320,7 +371,8 @@ def _postures(
         if word in moving:
             continue
         item = furniture[found.support[frame]] if found.support[frame] >= 0 else None
-        name = pose.posture_name(int(found.kind[frame]), item, bool(found.legs_up[frame]))
+        high = bool(found.pelvis[frame] > pose.ON_FLOOR)
+        name = pose.posture_name(int(found.kind[frame]), item, bool(found.legs_up[frame]), high)
         if word == ACTION_INDEX["walk"]:
             now = (first + frame) / fps
             name = "walking_with_walking_aid" if any(c.start <= now < c.end for c in held) else "walking"

@@ -47,6 +47,9 @@ METRICS: Mapping[str, str] = {
 }
 
 
+MAXIMA = ("bone_drift", "peak_pelvis_speed")  # of what belongs to joints alone; the rest are means
+
+
 @dataclass(frozen=True)
 class _Case:
     """What the parts below share: the motion at its own rate and posed at the mesh's."""
@@ -88,7 +91,7 @@ def measure_all(motion: Interaction, body: BodyModel, skin: mesh.Skin | None = N
         frames = np.arange(0, motion.frames, step)
         posed = _at(motion, frames)
         case = _Case(motion, body, skin, state.joints.numpy(), frames, mesh.posed_skins(posed, body, skin))
-        soles = [_soles(proxies, person, state, motion.present[person]) for person in range(motion.people)]
+        soles = [_soles(proxies, person, state) for person in range(motion.people)]
         pairs, apart = _partners(case)
         found = {
             **_joints(case, soles),
@@ -107,28 +110,48 @@ def _at(motion: Interaction, frames: np.ndarray) -> Interaction:
     )  # fmt: skip
 
 
-def _soles(proxies: Sequence, person: int, state: object, present: np.ndarray) -> Array:
-    """Heel, ball and toes of both feet [2, 3, T, 3] while the person is there."""
+def _soles(proxies: Sequence, person: int, state: object) -> Array:
+    """Heel, ball and toes of both feet [2, 3, T, 3]."""
     names = [f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "toes")]
     where = points_of(proxies, [(person, name) for name in names]).where(state).numpy()  # type: ignore[arg-type]
-    return where.reshape(2, 3, -1, 3)[:, :, present]
+    return where.reshape(2, 3, -1, 3)
 
 
 def _joints(case: _Case, soles: Sequence[Array]) -> dict[str, float]:
+    """Speeds and the like, each stretch in which somebody is there by itself: an absence is no step."""
     fps, motion = case.motion.fps, case.motion
-    present = [case.joints[p][motion.present[p]] for p in range(motion.people)]
-    present = [joints for joints in present if len(joints) > 1]
-    if not present:
+    rows: list[dict[str, float]] = []  # of people
+    for person in range(motion.people):
+        parts = [part for part in stretches(motion.present[person]) if part.stop - part.start > 1]
+        if not parts:
+            continue
+        found = [_speeds(case.joints[person][part], soles[person][:, :, part], fps) for part in parts]
+        weights = [part.stop - part.start for part in parts]
+        means = {name: float(np.average([row[name] for row in found], weights=weights)) for name in found[0]}
+        rows.append(means | {name: max(row[name] for row in found) for name in MAXIMA})
+    if not rows:
         return {}
-    pelvis = [np.linalg.norm(metrics.velocity(joints[:, :1], fps), axis=-1).max() for joints in present]
     return {
-        "foot_slide": np.mean([metrics.foot_slide(joints, fps) for joints in present]),
-        "skate_ratio": np.mean([metrics.skate_ratio(points, fps) for points in soles if points.shape[2] > 1]),
-        "bone_drift": max(metrics.bone_drift(joints) for joints in present),
-        "jerk": np.mean([metrics.jitter(joints, fps) for joints in present]),
-        "speed": np.mean([metrics.speed(joints, fps) for joints in present]),
-        "peak_pelvis_speed": max(pelvis),
+        name: max(row[name] for row in rows) if name in MAXIMA else float(np.mean([row[name] for row in rows]))
+        for name in rows[0]
     }
+
+
+def _speeds(joints: Array, soles: Array, fps: float) -> dict[str, float]:
+    return {
+        "foot_slide": metrics.foot_slide(joints, fps),
+        "skate_ratio": metrics.skate_ratio(soles, fps),
+        "bone_drift": metrics.bone_drift(joints),
+        "jerk": metrics.jitter(joints, fps),
+        "speed": metrics.speed(joints, fps),
+        "peak_pelvis_speed": float(np.linalg.norm(metrics.velocity(joints[:, :1], fps), axis=-1).max()),
+    }
+
+
+def stretches(present: np.ndarray) -> list[slice]:
+    """The runs of frames [T] in which somebody is there."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], present.astype(np.int8), [0]))))
+    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _limits(motion: Interaction, beyond: torch.Tensor) -> dict[str, float]:

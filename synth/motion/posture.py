@@ -30,6 +30,7 @@ BENT_TILT = np.radians(55)
 KNEE_DOWN = 0.20  # knee joint above the floor when kneeling: 0.05-0.12; 0.4-0.5 otherwise
 HAND_DOWN = 0.22  # wrist above the floor with the palm or fist on it: 0.05-0.15
 FLOOR_SEAT = 0.21  # pelvis joint above the floor when sitting on it: 0.08-0.17; on one's heels 0.22-0.30
+ON_FLOOR = 0.38  # pelvis joint above the floor when lying on it, on a side or over one's own arm, stays below
 SQUAT_KNEE = np.radians(78)
 UPRIGHT_SHARE = 0.66  # pelvis height over its standing height; half-squats and stooped walking stay above
 
@@ -129,8 +130,11 @@ def measure_postures(joints: Array, furniture: Sequence[Furniture] = ()) -> Post
     return Postures(kind, support, legs_up, pelvis[:, 2], chest[:, 2], at("head")[:, 2], tilt, feet)
 
 
-def posture_name(kind: int, support: Furniture | None, legs_up: bool) -> str | None:
-    """The taxonomy's posture for a kind at rest on ``support``; None where it has no word (squatting)."""
+def posture_name(kind: int, support: Furniture | None, legs_up: bool, high: bool = False) -> str | None:
+    """The taxonomy's posture for a kind at rest on ``support``; None where it has no word (squatting).
+
+    high: whether the pelvis is higher than on a floor: then it lies on a bed that the room does not know.
+    """
     if kind in (UPRIGHT, BENT):
         return "standing_on_floor"
     if kind == SEATED:
@@ -138,7 +142,7 @@ def posture_name(kind: int, support: Furniture | None, legs_up: bool) -> str | N
             return "sitting_in_bed" if legs_up else "sitting_on_bed_edge"
         return SEAT_POSTURE.get(support.cls if support else "", "sitting_in_chair")
     if kind == LYING:
-        return "laying_on_floor" if support is None else "laying_in_bed"
+        return "laying_on_floor" if support is None and not high else "laying_in_bed"
     return {FLOOR_SEATED: "sitting_on_floor", KNEEL: "kneeling", FOURS: "crawling"}.get(kind)
 
 
