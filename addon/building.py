@@ -2,7 +2,7 @@
 
 import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ import numpy as np
 from . import nodes, people, room, tags
 from .animation import Curves
 from .cameras import add_camera
-from .errors import CareSynthError
-from .motion import Motion
+from .errors import DAMAGE, CareSynthError, damaged
+from .motion import FILE, Motion, fingerprint
 from .rotation import continuous, from_axis_angle, to_quaternion
 from .stage import Stage
 
@@ -81,11 +81,9 @@ def bring(context: bpy.types.Context, stage: Stage, options: Options) -> tuple[b
     with nothing_left(context):
         try:
             builder.build()
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except DAMAGE as error:
             traceback.print_exc()  # in the console, should it be a fault of ours
-            raise CareSynthError(
-                f"{stage.folder / 'stage.json'} is damaged ({type(error).__name__}: {error})"
-            ) from error
+            raise damaged(stage.folder / "stage.json", error) from error
     return builder.root, _short(builder.warnings)
 
 
@@ -100,13 +98,14 @@ class _Builder:
 
     def build(self) -> None:
         offset = self._offset()
-        self.top = bpy.data.collections.new(self.stage.title[:56])
-        self.scene.collection.children.link(self.top)
+        self.top = self._collection(self.stage.title[:56], self.scene.collection)
         self.root = bpy.data.objects.new(self.stage.title[:56], None)
         self.root.empty_display_size = 0.3
         self.top.objects.link(self.root)
         tags.tag(self.root, self.id, "stage")
         self.root[tags.FOLDER] = str(self.stage.folder)
+        if self.stage.motion is not None:
+            self.root[tags.MOTION] = fingerprint(self.stage.folder / FILE)
         self._rate()
         pieces = self._room() if self.options.room else []
         if self.stage.motion is not None:
@@ -148,6 +147,7 @@ class _Builder:
 
     def _collection(self, name: str, above: bpy.types.Collection | None = None) -> bpy.types.Collection:
         made = bpy.data.collections.new(name)
+        tags.tag(made, self.id, "collection")
         (above or self.top).children.link(made)
         return made
 
@@ -228,7 +228,7 @@ class _Builder:
                 if part.get("colour"):
                     material.diffuse_color = (*part["colour"], 1.0)  # of the solid view
             if self.options.body_mode == "CACHE":
-                path = self.stage.folder / f"{body.name}.pc2"
+                path = self.stage.folder / f"person{index + 1}.pc2"  # not the node's name: the file may be anybody's
                 skin = people.add_cached(body, track, materials, where, path, self.rate / moves.fps)
                 owner = self._keep(skin, "person", index)
             else:
@@ -307,22 +307,46 @@ def remove(context: bpy.types.Context, root: bpy.types.Object) -> None:
         marker = scene.timeline_markers.get(name)
         if marker is not None:
             scene.timeline_markers.remove(marker)
-    mine = [item for item in bpy.data.objects if item.get(tags.STAGE) == stage]
-    inside = {place for item in mine for place in item.users_collection}
-    data: list[bpy.types.ID] = [item.data for item in mine if item.data is not None and item.data.users <= 1]
+    _unshare(scene, stage)
+    mine = [item for item in scene.objects if item.get(tags.STAGE) == stage and len(item.users_scene) == 1]
+    data = {item.data for item in mine if item.data is not None}
     materials = {slot.material for item in mine for slot in item.material_slots if slot.material}
     actions = {item.animation_data.action for item in mine if item.animation_data and item.animation_data.action}
-    bpy.data.batch_remove([*mine, *data])
-    worlds = [item for item in bpy.data.worlds if item.get(tags.STAGE) == stage]
-    bpy.data.batch_remove([item for item in (*materials, *actions, *worlds) if item.users == 0])
-    _drop_empty(scene.collection, inside)
+    bpy.data.batch_remove(mine)
+    _drop_unused(data)
+    _drop_unused({*materials, *actions, *(item for item in bpy.data.worlds if item.get(tags.STAGE) == stage)})
+    _drop_empty(scene.collection, stage)
 
 
-def _drop_empty(above: bpy.types.Collection, inside: set) -> None:
+def _unshare(scene: bpy.types.Scene, stage: str) -> None:
+    """What another scene shows too (Scene > Linked Copy) only goes out of this one."""
+    others = [item.collection for item in bpy.data.scenes if item != scene]
+    shared = {place for other in others for place in (other, *other.children_recursive)}
+    for above in (scene.collection, *scene.collection.children_recursive):
+        if above in shared:
+            continue
+        for child in [item for item in above.children if item in shared and item.get(tags.STAGE) == stage]:
+            above.children.unlink(child)
+        for item in [item for item in above.objects if item.get(tags.STAGE) == stage and len(item.users_scene) > 1]:
+            above.objects.unlink(item)
+
+
+def _drop_unused(items: Iterable[bpy.types.ID]) -> None:
+    bpy.data.batch_remove([item for item in items if item.users == 0])
+
+
+def _drop_empty(above: bpy.types.Collection, stage: str) -> None:
+    """The import's own collections, unless the user put something into them."""
     for child in list(above.children):
-        _drop_empty(child, inside)
-        if not child.objects and not child.children:
+        _drop_empty(child, stage)
+        if child.get(tags.STAGE) == stage and not child.objects and not child.children:
             bpy.data.collections.remove(child)
+
+
+def choose_camera(scene: bpy.types.Scene, root: bpy.types.Object) -> None:
+    """The import's first camera becomes the scene's where there is none any more."""
+    if scene.camera is None:
+        scene.camera = next(tags.members(scene, root, "camera"), None)
 
 
 def _short(warnings: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 from .errors import CareSynthError
 from .rotation import nearest
 
+NAME = "caresynth_camera"  # custom property: what the room calls it, whatever the object is called
 NEAR, FAR = 0.01, 100.0  # metres
 _SENSOR = 36.0  # mm
 _SQUARE = 1e-6  # fx and fy closer than this (relative) are one focal length
@@ -46,7 +47,7 @@ def add_camera(entry: Mapping[str, Any], collection: bpy.types.Collection, warn:
     item = bpy.data.objects.new(name, data)
     item.matrix_world = (np.array(entry["world_from_camera"], float) @ _FLIP).T.tolist()
     item["caresynth_size"] = [width, height]
-    item["caresynth_camera"] = name
+    item[NAME] = name
     collection.objects.link(item)
     return item
 
@@ -151,11 +152,19 @@ def described(
     found = dict(entry)
     if np.abs(pose - np.array(entry["world_from_camera"], float)).max() > _STILL:
         found["world_from_camera"] = pose.tolist()
-    width, height = int(entry["width"]), int(entry["height"])
-    matrix = _matrix_of(item.data, width, height)
-    if entry["model"] == "pinhole" and np.abs(matrix - np.array(entry["K"], float)).max() > _SAME:
-        found["K"] = matrix.tolist()
+    if entry["model"] == "pinhole":
+        width, height, before = int(entry["width"]), int(entry["height"]), np.array(entry["K"], float)
+        matrix = _matrix_of(item.data, width, height)
+        matrix[1, 1] *= before[1, 1] / before[0, 0]  # Blender holds one focal length: pixels keep their shape
+        if np.abs(matrix - _as_set(before, width)).max() > _SAME:
+            found["K"] = matrix.tolist()
     return found
+
+
+def _as_set(matrix: np.ndarray, width: int) -> np.ndarray:
+    """K as `_set_pinhole` could set it, whose shortest lens is 1 mm."""
+    shortest = max(1.0, width / _SENSOR / matrix[0, 0])
+    return matrix * np.array([[shortest, 1, 1], [1, shortest, 1], [1, 1, 1]])
 
 
 def _matrix_of(data: bpy.types.Camera, width: int, height: int) -> np.ndarray:

@@ -36,10 +36,12 @@ def export_motion(context: bpy.types.Context, stage: bpy.types.Object, path: Pat
         sentences about what could not be kept.
 
     Raises:
-        CareSynthError: a person is gone or scaled, or the imported file is.
+        CareSynthError: a person is gone or scaled, or the imported file is gone or another one.
     """
     source = Path(str(stage[tags.FOLDER]), "interaction.npz")
     motion = files.load(source)
+    if stage.get(tags.MOTION, "") not in ("", files.fingerprint(source)):
+        raise CareSynthError(f"{source} is not what was imported, it was made anew: import it again")
     bodies = _found(context.scene, stage, "person", motion.people, "person")
     names = [str(item.get("id")) for item in motion.meta.get("props", [])]
     things = _found(context.scene, stage, "prop", len(names), "thing", must=False)
@@ -48,7 +50,7 @@ def export_motion(context: bpy.types.Context, stage: bpy.types.Object, path: Pat
         raise CareSynthError("Leave Edit Mode first")
     before = _unsaved(bodies)
     worlds, bones = _sample(context, stage, bodies, things, start + motion.times * rate)
-    warnings = _put_back(before)
+    warnings = _put_back(context, before)
     transl, poses = motion.arrays["transl"].copy(), motion.poses.astype(np.float32)
     for person, item in enumerate(bodies):
         _refuse_scale(worlds[item.name], item.name)
@@ -128,14 +130,21 @@ def _unsaved(bodies: list) -> list[tuple[bpy.types.Object, str, Matrix]]:
     return [(item, bone.name, bone.matrix_basis.copy()) for item in armatures for bone in item.pose.bones]
 
 
-def _put_back(before: list[tuple[bpy.types.Object, str, Matrix]]) -> list[str]:
-    """A pose without keys is lost when the frame changes: give it back to the user, and say that it did not count."""
+def _put_back(context: bpy.types.Context, before: list[tuple[bpy.types.Object, str, Matrix]]) -> list[str]:
+    """A pose without keys is lost when the frame changes: give it back to the user, and say that it did not count.
+
+    Who is switched off stood as on the frame when that was done, and it says nothing of keys.
+    """
+    places = context.scene.collection.children_recursive
+    off = {item for place in places if place.hide_viewport for item in place.all_objects}
+    off |= {item for item, _, _ in before if item.hide_viewport or item.name not in context.view_layer.objects}
     lost: dict[str, list[str]] = {}
     for item, name, basis in before:
         bone = item.pose.bones[name]
         if np.abs(np.array(bone.matrix_basis) - np.array(basis)).max() > _UNKEYED:
             bone.matrix_basis = basis
-            lost.setdefault(item.name, []).append(name)
+            if item not in off:
+                lost.setdefault(item.name, []).append(name)
     return [
         f"{name}: {', '.join(bones[:3])} {'was' if len(bones) == 1 else 'were'} posed without keys and did not count: "
         "insert keys (I) first"

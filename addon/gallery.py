@@ -16,19 +16,19 @@ _MOST = 200
 
 
 def new_folder(output: Path, kind: str) -> Path:
-    """A name that is free, in the folder for results."""
-    number = 1
-    while (output / f"{kind}_{number:04d}").exists():
-        number += 1
-    return output / f"{kind}_{number:04d}"
+    """A name that is free, in the folder for results: after all that are there, so that the highest is the newest."""
+    return output / f"{kind}_{_highest(output, kind) + 1:04d}"
 
 
 def latest_folder(output: Path, kind: str) -> Path:
     """The newest of that kind; the first one's name where there is none."""
-    number = 1
-    while (output / f"{kind}_{number + 1:04d}").exists():
-        number += 1
-    return output / f"{kind}_{number:04d}"
+    return output / f"{kind}_{max(_highest(output, kind), 1):04d}"
+
+
+def _highest(output: Path, kind: str) -> int:
+    """The highest number of that kind; 0 where there is none. Gaps do not matter: users delete folders."""
+    numbers = [path.name.removeprefix(f"{kind}_") for path in output.glob(f"{kind}_*")]
+    return max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
 
 
 def remember(output: Path, event: Mapping[str, Any], prompt: str) -> None:
@@ -38,14 +38,16 @@ def remember(output: Path, event: Mapping[str, Any], prompt: str) -> None:
         "seed": _whole(event.get("seed")), "thumbnail": str(event.get("thumbnail") or ""),
     }  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
-    with open(output / LIST, "a", encoding="utf-8") as out:
-        out.write(json.dumps(line, ensure_ascii=False) + "\n")
+    with open(output / LIST, "a+b") as out:
+        out.seek(max(out.seek(0, os.SEEK_END) - 1, 0))
+        start = b"" if out.read() in (b"", b"\n") else b"\n"  # after a line that was cut off
+        out.write(start + json.dumps(line).encode() + b"\n")
 
 
 def remembered(output: Path) -> list[dict[str, Any]]:
     """The results whose folders are still there, the latest first."""
     try:
-        text = (output / LIST).read_text(encoding="utf-8")
+        text = (output / LIST).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
     found: dict[str, dict[str, Any]] = {}
@@ -55,8 +57,8 @@ def remembered(output: Path) -> list[dict[str, Any]]:
             if Path(entry["folder"], "stage.json").is_file():
                 found.pop(entry["folder"], None)
                 found[entry["folder"]] = entry
-        except (ValueError, KeyError, TypeError):
-            continue  # a line cut off by a full disk
+        except (ValueError, KeyError, TypeError, OSError, RecursionError):
+            continue  # a line cut off by a full disk, perhaps in the middle of a letter
     return list(found.values())[::-1][:_MOST]
 
 

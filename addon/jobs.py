@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
+from bpy.app.handlers import persistent
 
 from .backend import Event, Process, find_python
 from .errors import CareSynthError
@@ -39,7 +40,7 @@ class Job:
     Attributes:
         kind: "check", "generate", "render" or "room"; title: for the user.
         python: as chosen in the preferences, may be empty.
-        folder: where the processes work. steps: commands, one after the other.
+        opened: which file it was started from. folder: where the processes work. steps: commands, one after the other.
         on_end: called once, when the job is over in whatever way.
     """
 
@@ -59,6 +60,7 @@ class Job:
     details: str = ""
     results: list[Event] = field(default_factory=list)
     process: Process | None = None
+    opened: int = field(default_factory=lambda: opened())
     _next: int = 0
     _heard: float = 0.0
 
@@ -151,6 +153,18 @@ class Job:
 
 _current: Job | None = None
 _shown: tuple | None = None  # what the panel last said of it
+_opened = 0  # how often a file was opened
+
+
+def opened() -> int:
+    """Counts the files that were opened: a job that began before is of another one."""
+    return _opened
+
+
+@persistent
+def _count(*_: object) -> None:
+    global _opened
+    _opened += 1
 
 
 def current() -> Job | None:
@@ -230,8 +244,10 @@ def _number(value: object) -> float:
 
 def register() -> None:
     atexit.register(stop)
+    bpy.app.handlers.load_post.append(_count)
 
 
 def unregister() -> None:
     stop()
+    bpy.app.handlers.load_post.remove(_count)
     atexit.unregister(stop)

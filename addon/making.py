@@ -1,5 +1,6 @@
 """Operators that start the back end: check, generate, stage a room, render clips, cancel."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import cameras, check, gallery, jobs, rooms, stage, tags
+from . import cameras, check, gallery, jobs, rooms, tags
 from .backend import Event
 from .errors import CareSynthError
 from .export import export_motion
@@ -17,6 +18,7 @@ from .preferences import output_folder, preferences
 
 EDITED = "edited_interaction.npz"
 _MOVED = 1e-3  # metres
+_WORDS = ("all", "random")  # what the back end takes for a choice of cameras, not for a name
 
 
 def scene_argument(settings: Any) -> str:
@@ -161,12 +163,16 @@ def settings_of(context: bpy.types.Context) -> Any:
 
 def _sweep(folder: Path) -> None:
     """Drop a job's folder in which nothing was finished."""
-    if folder.is_dir() and not any(folder.glob("*/stage.json")):
+    finished = (path for path in folder.glob("*/stage.json") if not path.parent.name.startswith("."))
+    if folder.is_dir() and not any(finished):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_now(folder: Path, job: jobs.Job) -> None:
     """Import from the timer, as one step that can be undone; not into the middle of the user's work."""
+    if job.opened != jobs.opened():
+        job.warnings.append(f"Another file was opened meanwhile, nothing was imported: it is in {folder}")
+        return
     if bpy.context.mode != "OBJECT":
         job.warnings.append("Ready; leave Edit Mode and import it from the results")
         return
@@ -234,16 +240,13 @@ class CARESYNTH_OT_render_clips(_Idle, bpy.types.Operator):
         source = Path(str(root[tags.FOLDER]))
         if not (source / "interaction.npz").is_file():
             raise CareSynthError(f"{root.name} has no people to film, or its folder {source} is gone")
-        camera = settings.clip_camera
-        if camera == "ACTIVE":
-            active = context.scene.camera
-            if active is None:
-                raise CareSynthError("The scene has no camera: choose one under Cameras")
-            camera = str(active["caresynth_camera"]) if active.get(tags.STAGE) == root[tags.STAGE] else active.name
+        if settings.clip_camera == "ACTIVE" and context.scene.camera is None:
+            raise CareSynthError("The scene has no camera: choose one under Cameras")
         if settings.clip_width % 2 or settings.clip_height % 2:
             raise CareSynthError("Videos need an even width and height")
         edit = gallery.new_folder(output, "edit")
-        for warning in write_edit(context, root, edit):
+        camera, warnings = write_edit(context, root, edit)
+        for warning in warnings:
             self.report({"WARNING"}, warning)
         clips = clips_folder(context)
         arguments = [
@@ -257,24 +260,15 @@ class CARESYNTH_OT_render_clips(_Idle, bpy.types.Operator):
         return _after(self, job)
 
 
-def write_edit(context: bpy.types.Context, root: bpy.types.Object, folder: Path) -> list[str]:
+def write_edit(context: bpy.types.Context, root: bpy.types.Object, folder: Path) -> tuple[str, list[str]]:
     """What the back end films: the motion and the cameras as they stand in the scene, in a folder of their own.
 
     Returns:
-        sentences about what could not be kept.
+        the camera that films, as the back end knows it, and sentences about what could not be kept.
     """
-    source, settings = Path(str(root[tags.FOLDER])), context.scene.caresynth
-    info = stage.read_json(source / "stage.json")
-    home = np.array(root.matrix_world)
-    mine = {str(item["caresynth_camera"]): item for item in tags.members(context.scene, root, "camera")}
-    size = settings.clip_width, settings.clip_height
-    seen = [
-        cameras.described(mine[entry["name"]], entry, home, size) if entry["name"] in mine else entry
-        for entry in info["cameras"]
-    ]
-    active = context.scene.camera
-    if active is not None and active.get(tags.STAGE) != root[tags.STAGE] and settings.clip_camera == "ACTIVE":
-        seen.append(cameras.described(active, None, home, size))
+    source = Path(str(root[tags.FOLDER]))
+    info = rooms.read_json(source / "stage.json")
+    seen, camera = _cameras(context, root, info)
     folder.mkdir(parents=True)
     try:
         warnings = export_motion(context, root, folder / EDITED)
@@ -282,13 +276,47 @@ def write_edit(context: bpy.types.Context, root: bpy.types.Object, folder: Path)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return warnings + _moved_pieces(context, root, info)
+    return camera, warnings + _moved_pieces(context, root, info)
+
+
+def _cameras(
+    context: bpy.types.Context, root: bpy.types.Object, info: dict[str, Any]
+) -> tuple[list[dict[str, Any]], str]:
+    """The room's cameras as they hang now, copies of them, the user's own if it films; and the name that films."""
+    settings, home = context.scene.caresynth, np.array(root.matrix_world)
+    size = settings.clip_width, settings.clip_height
+    members = sorted(tags.members(context.scene, root, "camera"), key=lambda item: item.name)
+    stored = {str(entry["name"]): dict(entry) for entry in info.get("cameras") or []}
+    seen: list[dict[str, Any]] = []
+    names: dict[bpy.types.Object, str] = {}
+    copies: list[tuple[bpy.types.Object, dict[str, Any]]] = []
+    for name, entry in stored.items():
+        found = [
+            (item, cameras.described(item, entry, home, size)) for item in members if item.get(cameras.NAME) == name
+        ]
+        found.sort(key=lambda pair: pair[1] != entry)  # of copies, the first untouched one is the room's
+        seen.append(found[0][1] if found else entry)
+        names |= {item: name for item, _ in found[:1]}
+        copies += found[1:]
+    active = context.scene.camera if settings.clip_camera == "ACTIVE" else None
+    if active is not None and active not in (*names, *(item for item, _ in copies)):
+        copies.append((active, cameras.described(active, None, home, size)))
+    for item, entry in copies:
+        names[item] = _free(item.name, {*_WORDS, *stored, *names.values()})
+        seen.append(entry | {"name": names[item]})
+    return seen, settings.clip_camera if active is None else names[active]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it if it is taken."""
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return name if name not in taken else next(item for item in numbered if item not in taken)
 
 
 def _moved_pieces(context: bpy.types.Context, root: bpy.types.Object, info: dict[str, Any]) -> list[str]:
     """Furniture that the user moved: the back end films the room as it was."""
     moving = {prop.get("furniture") for prop in info.get("props") or []}
-    poses = {str(entry["mesh"]): np.array(entry["matrix_world"], float) for entry in info["objects"]}
+    poses = {str(entry["mesh"]): np.array(entry["matrix_world"], float) for entry in info.get("objects") or []}
     home = np.linalg.inv(np.array(root.matrix_world))
     moved = sorted({
         str(item["furniture"] or item["part"])
@@ -300,11 +328,17 @@ def _moved_pieces(context: bpy.types.Context, root: bpy.types.Object, info: dict
 
 
 def clips_folder(context: bpy.types.Context, made: bool = False) -> Path:
-    """Where labelled clips go: the folder chosen, else one for each rendering; the latest that was ``made``."""
+    """Where labelled clips go: one for each rendering, in the folder chosen, else beside the results.
+
+    Args:
+        made: the latest that was made instead of a new one.
+    """
     chosen, output = context.scene.caresynth.clips.strip(), output_folder(context)
-    if chosen:
-        return Path(bpy.path.abspath(chosen)).expanduser()
-    return gallery.latest_folder(output, "clips") if made else gallery.new_folder(output, "clips")
+    above = Path(bpy.path.abspath(chosen)).expanduser() if chosen else output
+    if not made:
+        return gallery.new_folder(above, "clips")
+    latest = gallery.latest_folder(above, "clips")
+    return above if not latest.exists() and (above / "index.html").is_file() else latest  # it may be a data set itself
 
 
 class CARESYNTH_OT_cancel(bpy.types.Operator):

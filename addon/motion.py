@@ -1,5 +1,6 @@
 """The file ``interaction.npz``: arrays of SMPL motion and one JSON string (docs/design.md). NumPy alone."""
 
+import hashlib
 import json
 import os
 import zipfile
@@ -93,6 +94,18 @@ def load(path: Path) -> Motion:
         if name not in arrays or arrays[name].shape != (props, frames, 3):
             raise CareSynthError(f"{path}: {name} does not fit the {props} things that move")
     return Motion(arrays, meta)
+
+
+def fingerprint(path: Path) -> str:
+    """What tells a file from another of the same name.
+
+    Raises:
+        CareSynthError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CareSynthError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -54,6 +54,7 @@ class _Import:
         if self.mode == "REPLACE":
             for item in before:
                 building.remove(context, item)
+            building.choose_camera(context.scene, root)  # the one before it may have gone with them
         for item in context.selected_objects:
             item.select_set(False)
         context.view_layer.objects.active = root

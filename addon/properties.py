@@ -133,7 +133,7 @@ class SceneSettings(bpy.types.PropertyGroup):
     )  # fmt: skip
     clips: StringProperty(
         name="Data set", subtype="DIR_PATH",
-        description="The folder into which labelled clips go; empty: a new one beside the results each time",
+        description="Each rendering makes a new folder with its labelled clips in this one; empty: beside the results",
     )  # fmt: skip
     clip_camera: EnumProperty(
         name="Camera",

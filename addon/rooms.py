@@ -1,6 +1,7 @@
 """The rooms one can choose: those that ship with CareSynth, and folders of the user's own."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,26 @@ def items(_owner: Any = None, _context: Any = None) -> list[tuple[str, str, str,
     return _items
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object whose numbers are finite, or `CareSynthError`."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+    except OSError as error:
+        raise CareSynthError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise CareSynthError(f"{path} is damaged: its JSON cannot be read") from None
+    if not isinstance(value, dict):
+        raise CareSynthError(f"{path} is damaged: it holds no object")
+    return value
+
+
+def _finite(text: str) -> float:
+    """Also of what Python's reader takes beyond JSON: NaN and Infinity."""
+    if not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)
+
+
 def read_folder(folder: Path) -> dict[str, Any]:
     """``room.json`` of a room of the user's.
 
@@ -73,12 +94,7 @@ def read_folder(folder: Path) -> dict[str, Any]:
     for name in ("room.json", "room.glb"):
         if not (folder / name).is_file():
             raise CareSynthError(f"{folder} is not a room: it has no {name}")
-    try:
-        value = json.loads((folder / "room.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CareSynthError(f"{folder / 'room.json'} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise CareSynthError(f"{folder / 'room.json'} is damaged: its JSON cannot be read") from None
-    if not isinstance(value, dict) or not isinstance(value.get("cameras"), list):
+    value = read_json(folder / "room.json")
+    if not isinstance(value.get("cameras"), list):
         raise CareSynthError(f"{folder / 'room.json'} is not a room's description")
     return value

@@ -1,6 +1,6 @@
 """A stage folder (docs/stage.md), or a room's folder, read and checked as a whole before anything is made of it."""
 
-import json
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from . import glb, motion, people
-from .errors import CareSynthError
+from .errors import DAMAGE, CareSynthError, damaged
 from .motion import Motion
-from .rooms import read_folder
+from .rooms import read_folder, read_json
 
 FORMAT, VERSION = "caresynth-stage", 1
 
@@ -38,8 +38,15 @@ def read(folder: Path) -> Stage:
     Raises:
         CareSynthError: it is neither, or a file in it is damaged; one sentence.
     """
-    if folder.is_file():
-        folder = folder.parent
+    folder = folder.parent if folder.is_file() else folder
+    try:
+        return _read(folder)
+    except DAMAGE as error:
+        traceback.print_exc()  # in the console, should it be a fault of ours
+        raise damaged(folder, error) from error
+
+
+def _read(folder: Path) -> Stage:
     if not folder.is_dir():
         raise CareSynthError(f"There is no folder {folder}")
     if not (folder / "stage.json").is_file():
@@ -69,19 +76,6 @@ def read(folder: Path) -> Stage:
         )
     things = {mesh.name: mesh for mesh in actors.meshes if mesh.skin is None}
     return Stage(folder, info, scenery, moves, bodies, things)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or `CareSynthError`."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CareSynthError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise CareSynthError(f"{path} is damaged: its JSON cannot be read") from None
-    if not isinstance(value, dict):
-        raise CareSynthError(f"{path} is damaged: it holds no object")
-    return value
 
 
 def _plain_room(folder: Path) -> Stage:

@@ -10,6 +10,7 @@ ROLE = (
 )
 INDEX = "caresynth_index"  # of a person or a prop in the motion's file
 FOLDER = "caresynth_folder"  # on the stage's empty: the folder it was read from
+MOTION = "caresynth_motion"  # on the stage's empty: fingerprint of the interaction.npz that was imported
 RATE = "caresynth_rate"  # frames a second of the scene when it came
 START = "caresynth_start"  # Blender's frame of the motion's first pose
 REST = "caresynth_rest"  # on a person: rest joints, 72 numbers, metres, z up

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -302,6 +303,45 @@ def replace_and_compare(folder):
     assert after == empty | {"worlds": after["worlds"]}  # the scene keeps its sky
 
 
+def removes_its_own_only(folder):
+    """Replacing takes nothing of the user's, nothing of a copy of the scene, and what is shared goes out of one."""
+    scene, run, tags = bpy.context.scene, bpy.ops.caresynth.import_result, part("tags")
+    place = bpy.data.collections.new("for later")
+    scene.collection.children.link(place)
+    assert run(folder=folder) == {"FINISHED"}
+    inside = next(item for item in scene.collection.children if item.name != "for later").children["People"]
+    theirs = bpy.data.collections.new("mine in yours")
+    inside.children.link(theirs)
+    assert run(folder=folder, mode="REPLACE") == {"FINISHED"}
+    assert {"for later", "mine in yours"} <= set(bpy.data.collections.keys())
+    assert theirs in scene.collection.children_recursive
+    # a copy of everything, and a scene that shows the same things
+    for kind in ("FULL_COPY", "LINK_COPY"):
+        bpy.context.window.scene = scene
+        before = {item.name for item in scene.objects}
+        things = {item.data for item in scene.objects if item.data}
+        bpy.ops.scene.new(type=kind)
+        twin = bpy.context.scene
+        assert twin != scene
+        assert run(folder=folder, mode="REPLACE") == {"FINISHED"}
+        assert {item.name for item in scene.objects} == before
+        assert {item.data for item in scene.objects if item.data} == things
+        assert len(tags.stages(twin)) == len(tags.stages(scene)) == 1
+        assert tags.stages(twin) != tags.stages(scene)
+        assert twin.camera.name in twin.objects
+        assert scene.camera.name in scene.objects
+        assert scene.world is not None
+
+
+def replaced_by_a_plain_room(folder, room):
+    """A room that names no camera of its own as the best gives the scene one all the same."""
+    scene, run = bpy.context.scene, bpy.ops.caresynth.import_result
+    assert run(folder=folder) == {"FINISHED"}
+    assert run(folder=room, mode="REPLACE") == {"FINISHED"}
+    assert scene.camera is not None
+    assert scene.camera in part("tags").members(scene, part("tags").stages(scene)[0], "camera")
+
+
 def bad_folders(folder, scratch):
     """Each kind of damage is one sentence and leaves nothing."""
     read = part("stage").read
@@ -347,10 +387,24 @@ def bad_folders(folder, scratch):
     broken(edit(lambda info: info["cameras"][0].pop("K")))
     broken(edit(lambda info: info["segments"][-1].update(person="nobody")))
     broken(edit(lambda info: info["render"].pop("width")))
+    broken(edit(lambda info: info.update(room=[1])))
+    broken(edit(lambda info: info.update(people=[1, 2])))
+    broken(edit(lambda info: info.update(world=5)))
+    broken(edit(lambda info: info["materials"].update(dict.fromkeys(info["materials"]))))
+    for number in (float("inf"), float("nan")):
+        broken(edit(lambda info, number=number: info["objects"][0]["matrix_world"][0].__setitem__(3, number)))
+    broken(lambda target: endless(target / "stage.json"))
     broken(arrays(transl=np.full((2, 200, 3), np.nan, np.float32)))
     broken(arrays(transl=np.zeros((1, 200, 3), np.float32)))
     broken(arrays(fps=np.array(-1.0)))
     broken(arrays(version=np.array(9)))
+
+
+def endless(path):
+    """A number in a JSON file becomes one that no float holds."""
+    info = json.loads(path.read_text())
+    info["lights"][0]["matrix_world"][0][3] = 12345.0
+    path.write_text(json.dumps(info).replace("12345.0", "1e999"))
 
 
 def unknown_parts(folder, scratch):
@@ -389,6 +443,59 @@ def room_alone(folder):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"cameras": []}))
     _, warnings = bring(folder)
     assert warnings == ["This room has no cameras: add your own to see and film it"]
+    good = json.loads(path.read_text())
+    for damage in (
+        {"furniture": [{k: v for k, v in item.items() if k != "box"} for item in good["furniture"]]},
+        {"furniture": [{k: v for k, v in item.items() if k != "id"} for item in good["furniture"]]},
+        {"furniture": [1]},
+        {"cameras": [1]},
+    ):
+        path.write_text(json.dumps(good | damage))
+        before = census()
+        refused(lambda: bring(folder), str(folder), "damaged")
+        assert census() == before
+
+
+def foreign_name(folder, scratch):
+    """A node of a people.glb may be called like a path: the mesh cache stays in its folder all the same."""
+    target = Path(scratch, "deep", "stage")
+    shutil.copytree(folder, target)
+    before = sorted(Path(scratch).iterdir())
+    stage = part("stage").read(target)
+    bodies = [replace(body, name=f"../../out{index}") for index, body in enumerate(stage.bodies)]
+    options = part("building").Options(body_mode="CACHE", room=False)
+    part("building").bring(bpy.context, replace(stage, bodies=bodies), options)
+    assert sorted(Path(scratch).iterdir()) == before
+    assert {path.name for path in target.glob("*.pc2")} == {"person1.pc2", "person2.pc2"}
+
+
+def made_anew(folder, scratch):
+    """The scene does not export the motion of another interaction that has taken its folder's name."""
+    target = Path(scratch, "interaction_0001")
+    shutil.copytree(folder, target)
+    root, _ = bring(target, room=False)
+    export, out = part("export").export_motion, Path(scratch, "out.npz")
+    export(bpy.context, root, out)
+    out.unlink()
+    with np.load(target / "interaction.npz") as old:
+        np.savez(target / "interaction.npz", **({k: old[k] for k in old.files} | {"transl": old["transl"] + 1}))
+    refused(lambda: export(bpy.context, root, out), "import it again")
+    assert not out.exists()
+    del root[part("tags").MOTION]  # a file saved by an earlier version
+    export(bpy.context, root, out)
+
+
+def nothing_unsaid(folder, scratch):
+    """People in an excluded collection, whose bones are not moved with time, are not said to be posed without keys."""
+    root, _ = bring(folder, room=False)
+    people = next(iter(bpy.context.view_layer.layer_collection.children)).children["People"]
+    export, out = part("export").export_motion, Path(scratch, "out.npz")
+    for owner, switch in ((people, "exclude"), (people.collection, "hide_viewport"), (one("person"), "hide_viewport")):
+        at_time(0)
+        setattr(owner, switch, True)
+        at_time(3.0)
+        assert export(bpy.context, root, out) == [], switch
+        setattr(owner, switch, False)
 
 
 def picture(folder, camera, seconds, seed, width, height, path):
@@ -430,6 +537,146 @@ def cameras_come_back(folder):
     found = cameras.described(mine, None, home, (320, 240))
     assert abs(found["K"][0][0] - 50 / 36 * 320) < 1e-3
     assert found["K"][0][2] == 159.5
+    # pixels that are not square: untouched it is what it was, with a longer lens they keep their shape
+    entry = {"name": "wide pixels", "model": "pinhole", "width": 320, "height": 240, "dist": [],
+             "K": [[200.0, 0, 159.5], [0, 250.0, 119.5], [0, 0, 1]],
+             "world_from_camera": np.eye(4).tolist()}  # fmt: skip
+    item = cameras.add_camera(entry, bpy.context.scene.collection, lambda text: None)
+    bpy.context.view_layer.update()
+    assert cameras.described(item, entry, np.eye(4), (320, 240)) == entry
+    item.data.lens *= 2
+    found = cameras.described(item, entry, np.eye(4), (320, 240))["K"]
+    assert np.allclose(found, [[400, 0, 159.5], [0, 500, 119.5], [0, 0, 1]], atol=1e-3)
+    entry["K"] = [[5.0, 0, 159.5], [0, 5.0, 119.5], [0, 0, 1]]  # shorter than Blender's shortest
+    item = cameras.add_camera(entry, bpy.context.scene.collection, lambda text: None)
+    bpy.context.view_layer.update()
+    assert cameras.described(item, entry, np.eye(4), (320, 240)) == entry
+
+
+def copied(item):
+    """As Shift+D copies an object."""
+    twin = item.copy()
+    twin.data = item.data.copy()
+    bpy.context.scene.collection.objects.link(twin)
+    return twin
+
+
+def cameras_have_names_of_their_own(folder, scratch):
+    """Copies, the user's cameras and those of other imports never take a room's camera's name; the active one films."""
+    scene, tags, making = bpy.context.scene, part("tags"), part("making")
+    root, _ = bring(folder, room=False)
+    info = json.loads(Path(folder, "stage.json").read_text())
+    names = [entry["name"] for entry in info["cameras"]]
+    truth = {entry["name"]: np.array(entry["world_from_camera"]) for entry in info["cameras"]}
+    number = iter(range(100))
+
+    def filmed():
+        bpy.context.view_layer.update()
+        target = Path(scratch, f"edit {next(number)}")
+        name, _ = making.write_edit(bpy.context, root, target)
+        entries = json.loads((target / "stage.json").read_text())["cameras"]
+        assert len({entry["name"] for entry in entries}) == len(entries)
+        assert [entry["name"] for entry in entries[: len(names)]] == names
+        poses = {entry["name"]: np.array(entry["world_from_camera"]) for entry in entries}
+        assert all(np.array_equal(poses[key], value) for key, value in truth.items())
+        return name, poses
+
+    active = scene.camera
+    name, poses = filmed()
+    assert name == info["view"]
+    assert list(poses) == names
+    # a copy that was moved away; it is sorted before the room's own
+    twin = copied(active)
+    twin.name, twin.location.x = "AAA", active.location.x + 1
+    name, poses = filmed()
+    assert name == info["view"]
+    assert abs(poses["AAA"][0, 3] - truth[name][0, 3] - 1) < 1e-5
+    scene.camera = twin
+    assert filmed()[0] == "AAA"
+    bpy.data.objects.remove(twin)
+    # a camera of the user's own that is called like one of the room's, or like a word of the back end's
+    active.name = "was " + active.name
+    mine = bpy.data.objects.new("mine", bpy.data.cameras.new("mine"))
+    scene.collection.objects.link(mine)
+    mine.location = (7, 8, 9)
+    scene.camera = mine
+    for called in (info["view"], "all", "random"):
+        mine.name = called
+        assert mine.name == called
+        name, poses = filmed()
+        assert name not in (*names, "all", "random")
+        assert np.allclose(poses[name][:3, 3], (7, 8, 9), atol=1e-5)
+    settings().clip_camera = "all"
+    assert filmed()[0] == "all"
+    settings().clip_camera = "ACTIVE"
+    # that of another import
+    other, _ = bring(folder, room=False, beside=True)
+    straight = next(o for o in tags.members(scene, other, "camera") if o["caresynth_camera"] == names[0])
+    straight.data.type = "PERSP"
+    scene.camera = straight
+    name, poses = filmed()
+    assert name not in names
+    assert len(poses) == len(names) + 1
+    home = np.linalg.inv(np.array(root.matrix_world)) @ np.array(straight.matrix_world)
+    assert np.allclose(poses[name][:3, 3], home[:3, 3], atol=1e-5)
+    assert np.abs(poses[name][:3, 3] - truth[names[0]][:3, 3]).max() > 1
+
+
+def folders_and_lists(scratch):
+    """New folders come after all that are there; the list of results survives a line that was cut off."""
+    gallery, making, output = part("gallery"), part("making"), Path(scratch)
+    use("").output = str(output)
+    assert gallery.latest_folder(output, "clips").name == gallery.new_folder(output, "clips").name == "clips_0001"
+    for name in ("clips_0001", "clips_0003", "clips_old", "edit_0009"):
+        (output / name).mkdir()
+    assert gallery.latest_folder(output, "clips").name == "clips_0003"
+    assert gallery.new_folder(output, "clips").name == "clips_0004"
+    # a data set of the user's: each rendering has a folder of its own in it
+    settings().clips = str(output / "Datensatz")
+    first = making.clips_folder(bpy.context)
+    assert first.parent == output / "Datensatz"
+    first.parent.mkdir()
+    (first.parent / "index.html").touch()  # made by `synth-render`
+    assert making.clips_folder(bpy.context, made=True) == first.parent
+    first.mkdir()
+    assert making.clips_folder(bpy.context) not in (first, first.parent)
+    assert making.clips_folder(bpy.context, made=True) == first
+    # the list
+    for name in ("a", "b"):
+        (output / name).mkdir()
+        (output / name / "stage.json").touch()
+    gallery.remember(output, {"folder": output / "a"}, "süß")
+    with open(output / gallery.LIST, "ab") as out:
+        out.write('{"folder": "x", "title": "ü'.encode()[:-1])
+    gallery.remember(output, {"folder": output / "b"}, "später")
+    with open(output / gallery.LIST, "ab") as out:
+        out.write(b"\n[1]\n3\n" + b'{"folder": "' + b"y" * 5000 + b'"}\n' + "{'ü".encode()[:-1])
+    assert [item["prompt"] for item in gallery.remembered(output)] == ["später", "süß"]
+    gallery.refresh(bpy.context, output)
+    # a job's folder in which nothing was finished goes, whatever is left of what was being written
+    job = output / "interaction_0001"
+    for name in (".000000.tmp", "000000"):
+        (job / name).mkdir(parents=True)
+        (job / name / "stage.json").touch()
+    making._sweep(job)
+    assert job.is_dir()
+    (job / "000000" / "stage.json").unlink()
+    making._sweep(job)
+    assert not job.exists()
+
+
+def another_file(fake, output, folder):
+    """A job that ends after another file was opened brings nothing into that one."""
+    making, jobs, tags = part("making"), part("jobs"), part("tags")
+    job = jobs.Job("generate", "x", fake, Path(output), [])
+    making._import_now(Path(folder), job)
+    assert len(tags.stages(bpy.context.scene)) == 1
+    bpy.ops.wm.read_homefile(use_empty=True)
+    making._import_now(Path(folder), job)
+    assert not tags.stages(bpy.context.scene)
+    assert any("Another file" in text for text in job.warnings)
+    making._import_now(Path(folder), jobs.Job("generate", "x", fake, Path(output), []))
+    assert len(tags.stages(bpy.context.scene)) == 1
 
 
 # ------------------------------------------------------------------------------------------------------ the back end

@@ -208,6 +208,27 @@ def test_replace_and_compare(blender, stage):
     blender("replace_and_compare", stage)
 
 
+def test_what_is_replaced_is_the_imports_own(blender, stage):
+    blender("removes_its_own_only", stage)
+
+
+def test_a_plain_room_gives_a_camera(blender, stage, users_room):
+    blender("replaced_by_a_plain_room", stage, users_room)
+
+
+def test_a_foreign_name_is_no_path(blender, stage, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    blender("foreign_name", stage, tmp_path / "scratch")
+
+
+def test_another_interaction_of_that_name_is_refused(blender, stage, tmp_path):
+    blender("made_anew", stage, tmp_path)
+
+
+def test_excluded_people_were_not_posed(blender, stage, tmp_path):
+    blender("nothing_unsaid", stage, tmp_path)
+
+
 def test_bad_folders_are_refused_in_one_sentence(blender, stage, tmp_path):
     blender("bad_folders", stage, tmp_path)
 
@@ -216,14 +237,23 @@ def test_what_another_blender_does_not_know_is_left_out(blender, stage, tmp_path
     blender("unknown_parts", stage, tmp_path)
 
 
-def test_a_users_room(blender, tmp_path):
+@pytest.fixture
+def users_room(tmp_path) -> Path:
     room = load_room(ROOM)
     save_room(room, room_meshes(room), tmp_path / "mein Zimmer")
-    blender("room_alone", tmp_path / "mein Zimmer")
+    return tmp_path / "mein Zimmer"
+
+
+def test_a_users_room(blender, users_room):
+    blender("room_alone", users_room)
 
 
 def test_cameras_come_back(blender, stage):
     blender("cameras_come_back", stage)
+
+
+def test_cameras_have_names_of_their_own(blender, stage, tmp_path):
+    blender("cameras_have_names_of_their_own", stage, tmp_path)
 
 
 def test_picture_is_that_of_synth_render(blender, stage, tmp_path):
@@ -343,6 +373,14 @@ def test_back_ends_that_do_not_work(blender, fake, output, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     blender("no_back_end", fake, old, output, scratch)
+
+
+def test_folders_and_the_list_of_results(blender, output):
+    blender("folders_and_lists", output)
+
+
+def test_a_job_belongs_to_its_file(blender, fake, output, stage):
+    blender("another_file", fake, output, stage)
 
 
 def test_back_end_on_path(blender, tmp_path):

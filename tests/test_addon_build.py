@@ -153,3 +153,36 @@ def test_a_file_in_the_way_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(BadOption, match="--out"):
         build(tmp_path / "out", checkout(tmp_path / "source"))
+
+
+FAKE_PYTHON = """#!/bin/sh
+# a Python that says what it was asked for; its environments have pip only once they are made to the end
+echo "$*" >> "$ASKED"
+case "$*" in
+    "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && touch "$3/pip" ;;
+    "-m pip --version") test -e "$(dirname "$0")/../pip" ;;
+esac
+"""
+
+
+def set_up(folder: Path) -> tuple[int, list[str]]:
+    """Use the checkout's `run` with a Python that does nothing; its status and what that Python was asked for."""
+    programs, asked = folder / "programs", folder / "asked"
+    programs.mkdir(exist_ok=True)
+    asked.write_text("")
+    for name, text in {"python3.11": FAKE_PYTHON, "uname": "#!/bin/sh\necho Another\n"}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    more = {"PATH": f"{programs}:{os.environ['PATH']}", "ASKED": str(asked), "CARESYNTH_VENV": str(folder / "venv")}
+    done = subprocess.run([CHECKOUT / "run", "python", "--version"], env=os.environ | more, check=False)
+    return done.returncode, [line.split(" ", 2)[1] for line in asked.read_text().splitlines() if line.startswith("-m ")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script")
+def test_a_set_up_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    assert set_up(tmp_path) == (0, ["venv", "pip", "pip"])  # made, looked at, filled
+    assert set_up(tmp_path) == (0, [])
+    for name in ("pip", ".installed"):  # stopped between `python` and `pip`
+        (tmp_path / "venv" / name).unlink()
+    assert set_up(tmp_path) == (0, ["pip", "venv", "pip", "pip"])
+    assert (tmp_path / "venv" / ".installed").is_file()
