@@ -6,6 +6,7 @@ where the annotation allows it); its metadata may narrow it with `range=(low, hi
 
 from __future__ import annotations
 
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -45,8 +46,10 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise BadFile(path, "file", str(error), "YAML") from None
-    except (RecursionError, ValueError) as error:
-        raise BadFile(path, "file", str(error), "YAML of plain values") from None
+    except BadFile:
+        raise
+    except Exception as error:  # PyYAML's constructors raise what their parts raise: `!!bool x` is a KeyError
+        raise BadFile(path, "file", f"{type(error).__name__}: {error}", "YAML of plain values") from None
 
 
 def settings_from(kind: type[T], value: Any, where: str | Path, at: str = "") -> T:
@@ -88,6 +91,8 @@ def _value(kind: Any, given: Any, where: str | Path, at: str, limits: Mapping[st
     wanted = (int, float) if kind is float else (kind,)
     if not isinstance(given, wanted) or (isinstance(given, bool) and kind is not bool):
         raise BadFile(where, at, given, _WORDS[kind])
+    if kind is float and not abs(given) <= sys.float_info.max:
+        raise BadFile(where, at, given, _WORDS[kind])
     if "range" in limits and not limits["range"][0] <= given <= limits["range"][1]:
         low, high = limits["range"]
         raise BadFile(where, at, given, f"a number from {low:g} to {high:g}")
@@ -103,8 +108,10 @@ def _unique(node: Any, path: Path) -> None:
     elif isinstance(node, yaml.MappingNode):
         seen = set()
         for key, item in node.value:
+            line = f"line {key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise BadFile(path, line, f"a {key.id} as a key", "a word")
             if key.value in seen:
-                raise BadFile(path, f"line {key.start_mark.line + 1}", f"{key.value} twice", "each key once")
-            if isinstance(key.value, str):
-                seen.add(key.value)
+                raise BadFile(path, line, f"{key.value} twice", "each key once")
+            seen.add(key.value)
             _unique(item, path)

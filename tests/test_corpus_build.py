@@ -24,9 +24,10 @@ from synth.corpus import sources
 from synth.corpus.build import write
 from synth.corpus.cli import corpus
 from synth.corpus.config import Config, SourceConfig, config_from, read_config
-from synth.corpus.corpus import STAGING, build, plan
+from synth.corpus.corpus import STAGING, build, plan, versions
 from synth.corpus.items import Item, formed, items_of, make_item, read_reason
 from synth.corpus.library import entry
+from synth.corpus.look import check
 from synth.corpus.mirror import mirror
 from synth.corpus.pool import run_items
 from synth.corpus.readers.texts import mirror_text
@@ -212,17 +213,22 @@ def test_centring_is_the_rigid_move(yaw: float, x: float, y: float) -> None:
     np.testing.assert_allclose(ours[..., :201], theirs[..., :201], atol=2e-5)
 
 
-@pytest.mark.parametrize("what", ["rows", "index", "cut", "gone", "statistics"])
+@pytest.mark.parametrize("what", ["rows", "index", "cut", "gone", "statistics", "emptied"])
 def test_damage_is_named(tiny: Path, tmp_path: Path, what: str) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(tiny / "whole", folder)
-    name = {"index": "shards/00001.jsonl", "statistics": "statistics.npz"}.get(what, "shards/00001.rows.npy")
+    names = {"statistics": "statistics.npz"} | dict.fromkeys(("index", "emptied"), "shards/00001.jsonl")
+    name = names.get(what, "shards/00001.rows.npy")
     path = folder / name
     data = bytearray(path.read_bytes())
     if what == "gone":
         path.unlink()
     elif what == "cut":
         path.write_bytes(data[:-1000])
+    elif what == "emptied":
+        path.write_bytes(b"")
+        with pytest.raises(BadFile, match=r"00001\.jsonl: file: found 0 lines; expected \d+, one a sequence"):
+            Corpus.open(folder)
     else:
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
@@ -232,6 +238,33 @@ def test_damage_is_named(tiny: Path, tmp_path: Path, what: str) -> None:
         ended = subprocess.run(command("check", folder), capture_output=True, text=True)
         assert (ended.returncode, len(ended.stderr.strip().splitlines())) == (2, 1)
         assert Path(name).name in ended.stdout
+
+
+def test_every_fault_of_a_corpus_is_a_line(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(tiny / "whole", folder)
+    info = json.loads((folder / "corpus.json").read_text())
+    name = max(info["shards"], key=lambda shard: shard["sequences"])["name"]
+    other = next(shard["name"] for shard in info["shards"] if shard["name"] != name)
+    index, bodies = folder / f"shards/{name}.jsonl", folder / f"shards/{other}.bodies.npy"
+    whole = index.read_text().splitlines()
+    first, second = json.loads(whole[0]), json.loads(whole[1])
+    first["meta"]["mood"], second["split"] = "good", "tset"
+    index.write_text("\n".join([json.dumps(first), json.dumps(second), *whole[2:]]))
+    bodies.unlink()
+    (folder / "statistics.npz").write_bytes(b"")
+    found = check(folder)
+    assert found["checked"] == len(Corpus.open(tiny / "whole").entries)
+    for says in (f"{name}.jsonl: {first['id']}: meta: found unknown keys", f"{name}.jsonl: line 2",
+                 f"{name}.jsonl: sha256", f"{bodies.name}: file", "statistics.npz: sha256"):  # fmt: skip
+        assert any(says in line for line in found["faults"]), says
+    with pytest.raises(BadFile):
+        check_corpus(folder)
+    index.write_text("\n".join([json.dumps(first), *whole[1:]]))
+    shutil.copy(tiny / "whole/shards" / bodies.name, bodies)
+    opened = Corpus.open(folder)
+    with pytest.raises(BadFile, match=r"meta: found unknown keys.*mood"):  # not a traceback
+        opened.interaction([entry.id for entry in opened.entries].index(first["id"]))
 
 
 BAD = {
@@ -252,6 +285,11 @@ BAD = {
     "option type": ("sources: [{name: library, options: {folder: 3}}]", "folder: found 3; expected str"),
     "missing option": ("sources: [care]", "option mocap of the source care is missing"),
     "list": ("- library", "a mapping of settings"),
+    "mapping as a key": ("name: {{N}}", "line 1: found a mapping as a key; expected a word"),
+    "list as a key": ("? [a, b]\n: 1", "line 1: found a sequence as a key"),
+    "no truth value": ("name: !!bool foo", "plain values"),
+    "no time": ("name: !!timestamp foo", "plain values"),
+    "no number": ("seed: !!int ''", "plain values"),
 }
 
 
@@ -263,6 +301,11 @@ def test_bad_configurations_say_what_is_wrong(tmp_path: Path, name: str) -> None
     with pytest.raises(CareSynthError, match=says) as caught:
         plan(read_config(path))
     assert "\n" not in str(caught.value)
+
+
+def test_an_extra_option_that_is_no_yaml_is_named() -> None:
+    with pytest.raises(BadOption, match=r"--option: found library\.folder=\["):
+        read_config("small", ["library.folder=["])
 
 
 def test_the_command_line_ends_with_one_line_and_status_2(tmp_path: Path) -> None:
@@ -359,10 +402,33 @@ def test_words_are_mirrored_as_words() -> None:
         "she turns clockwise to the right": "she turns counterclockwise to the left",
         "he stands upright, all right": "he stands upright, all right",
         "she comes right away from the left": "she comes right away from the right",
+        "he walks right up to her and stands right next to her left": (
+            "he walks right up to her and stands right next to her right"
+        ),
+        "right in front of him, right behind her": "right in front of him, right behind her",
+        "he turns right around and sits right back down": "he turns right around and sits right back down",
+        "she is left standing, he is left on the floor": "she is left standing, he is left on the floor",
+        "he sits right there, right at the bed": "he sits right there, right at the bed",
+        "he walks to the right behind her": "he walks to the left behind her",
+        "he turns right at the door, then left on the spot": "he turns left at the door, then left on the spot",
+        "he lies on his right side up against the wall": "he lies on his left side up against the wall",
     }
     for text, image in pairs.items():
         assert mirror_text(text) == image
         assert mirror_text(image) == text
+
+
+WORDS = ["right", "left", "turns", "the", "is", "next", "up", "in", "front", "around", "standing", "on", "at", "away"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(WORDS)))
+def test_words_mirrored_twice_are_the_words(words: list[str]) -> None:
+    assert mirror_text(mirror_text(" ".join(words))) == " ".join(words)
+
+
+def test_what_decides_is_noted() -> None:
+    assert "mujoco" in versions()
 
 
 def test_a_mirrored_motion_mirrored_again_is_the_original() -> None:

@@ -239,6 +239,11 @@ def test_the_command_trains_tries_out_and_goes_on(corpus: Corpus, tmp_path: Path
         done = CliRunner().invoke(command, [*arguments, "--device", "cpu", "--split", "train"])
         assert done.exit_code == 0, done.output
         assert "t  999  right in" in done.output
+    for split in ("tset", "test"):  # before anything is trained: this corpus holds nothing of either
+        refused = CliRunner().invoke(command, [*arguments[:-1], str(tmp_path / "new"), "--split", split])
+        assert isinstance(refused.exception, BadOption)
+        assert f"--split: found {split}; expected a split that holds" in str(refused.exception)
+        assert not (tmp_path / "new").exists()
     assert read_config(ClassifierConfig, "default", CONFIGS).model.width == 96
     (tmp_path / "d.yaml").write_text("frames: 100\n")
     with pytest.raises(BadFile, match=r"model\.patch"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from synth.corpus.shards import Corpus
+from synth.diffusion import loop, state
 from synth.diffusion import losses as loss
 from synth.diffusion import train as training
 from synth.diffusion.checkpoint import Model, load_model, save_model
@@ -23,7 +25,7 @@ from synth.diffusion.features import Moments, decode, joints_of
 from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, energies, physical, predictor, stacked
 from synth.diffusion.schedule import cosine
 from synth.diffusion.state import STATE
-from synth.errors import BadFile, BadOption
+from synth.errors import BadFile, BadOption, CareSynthError
 
 SMALL = DenoiserConfig(width=32, layers=2, heads=2, patch=4, dropout=0.0)
 
@@ -242,6 +244,39 @@ def test_a_training_from_a_model_stays_in_the_frame_that_its_weights_know(corpus
             training.train(changed, corpus.folder, tmp_path / "no", device="cpu", first=path)
 
 
+def test_a_training_that_is_no_number_keeps_its_last_good_state(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss is poisoned after the first save and looked at by nobody; then the weights alone are."""
+    config = replace(TINY, log_every=1000)
+    real, number = loop.drawn, 2 * config.accumulate
+
+    def poisoned(config: TrainConfig, readers: list[Batches], at: int) -> tuple[Batch, np.random.Generator]:
+        batch, rng = real(config, readers, at)
+        return (replace(batch, x=batch.x * torch.nan) if at >= number else batch), rng
+
+    monkeypatch.setattr(loop, "drawn", poisoned)
+    for after in (3, 99):  # asked to stop, or at the next save
+        asked, out = itertools.count(1), tmp_path / str(after)
+        with pytest.raises(CareSynthError, match="loss: found nan; expected a number"):
+            training.train(config, corpus.folder, out, device="cpu", stop=lambda n=asked, end=after: next(n) == end)
+        kept = torch.load(out / STATE, weights_only=True)
+        assert kept["update"] == 2
+        assert all(bool(torch.isfinite(value).all()) for value in kept["net"].values())
+    with pytest.raises(CareSynthError, match="update 4: w: found nan"):
+        loop._sound({"w": torch.tensor([1.0, torch.nan])}, 4)
+
+
+def test_the_gradient_scaler_goes_on_where_it_was(tmp_path: Path) -> None:
+    net = torch.nn.Linear(2, 2)
+    scaler, fresh = (torch.amp.GradScaler("cpu", init_scale=scale) for scale in (1024.0, 65536.0))
+    state.save_state(tmp_path, net, {}, [], 7, scaler)
+    assert state.resume(tmp_path, net, {}, [], fresh) == 7
+    assert fresh.state_dict() == scaler.state_dict()
+    state.save_state(tmp_path, net, {}, [], 8)  # as an older release did
+    assert state.resume(tmp_path, net, {}, [], fresh) == 8
+
+
 def test_training_learns_a_few_motions(corpus: Corpus, tmp_path: Path) -> None:
     config = replace(TINY, updates=80, batch=8, accumulate=1, rate=2e-3, pairs=0.0)
     found = curve(corpus, tmp_path / "run", config)
@@ -299,7 +334,8 @@ def test_a_damaged_model_says_what_is_wrong(net: Denoiser, corpus: Corpus, tmp_p
     [("updats: 3", "updates"), ("updates: many", "whole number"), ("frames: 90\nmodel: {patch: 4}", "multiple"),
      ("process: {objective: y0}", "x0"), ("model: {components: 900}", "at most 205 x model.patch"),
      ("process: {objective: v}\nmodel: {components: 9}", "process.objective"),
-     ("weights: {joints: [1]}", "number"), ("- a", "mapping")],
+     ("weights: {joints: [1]}", "number"), ("weights: {joints: .nan}", r"weights\.joints: found nan"),
+     ("weights: {slip: -1}", r"weights\.slip"), ("- a", "mapping")],
 )  # fmt: skip
 def test_a_wrong_configuration_says_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "c.yaml").write_text(text)

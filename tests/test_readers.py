@@ -21,12 +21,17 @@ from published import published_263, published_recovery
 from synth import taxonomy
 from synth.body import load_body
 from synth.body.smpl_file import read_pickle, write_smpl
+from synth.corpus import corpus as building
+from synth.corpus.config import config_from
+from synth.corpus.corpus import build
 from synth.corpus.features import intergen
 from synth.corpus.features.convert import joints_of, to_intergen
 from synth.corpus.features.posture import calibrate, nearest_rotation
 from synth.corpus.floor import fit_plane, level
+from synth.corpus.items import take_of
 from synth.corpus.library import entry
 from synth.corpus.readers.amass import AmassFolder, read_index
+from synth.corpus.readers.amass import take_of as recording_take
 from synth.corpus.readers.folder import inside, load_npy
 from synth.corpus.readers.humanml3d import HumanML3D
 from synth.corpus.readers.interhuman import InterHuman
@@ -34,7 +39,9 @@ from synth.corpus.readers.mocap import CaptureFolder
 from synth.corpus.readers.teton import TetonFolder, validator
 from synth.corpus.readers.tetoncheck import check
 from synth.corpus.readers.texts import mirror_text, read_captions, repair_mirrored
+from synth.corpus.shards import Corpus
 from synth.corpus.source import Licence, Rejected, Source
+from synth.corpus.sources import open_source
 from synth.corpus.unify import Performance, leg_length, middle_of_hips, piece, survey, unify
 from synth.errors import BadFile, BadOption, CareSynthError, Missing
 from synth.interaction import Interaction
@@ -257,6 +264,8 @@ def test_amass_like_files_that_are_y_up(tmp_path: Path) -> None:
     turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
     lying = motion.transform(turn, np.zeros(3), load_body().rest_joints(motion.betas)[:, 0])
     lying.to_amass(0, tmp_path / "walk.npz")
+    refused(AmassFolder(str(tmp_path), refined=False), "walk", "walk.npz: no text")  # before all the work
+    write(tmp_path / "walk.txt", "walks\n")
     refused(AmassFolder(str(tmp_path), refined=False), "walk", "is the file y up?")
     made = AmassFolder(str(tmp_path), up="y", refined=False).make("walk", SEED)
     assert apart(made, motion).max() < 0.06
@@ -267,6 +276,7 @@ def test_amass_like_files_that_are_y_up(tmp_path: Path) -> None:
 def test_amass_damage(tmp_path: Path) -> None:
     motion = entry("walk_01").load()
     source = AmassFolder(str(tmp_path), refined=False)
+    write(tmp_path / "a.txt", "walks\n")
     pose = np.zeros((40, 156))
     for words, more in (
         (("mocap_framerate", "one number"), {"mocap_framerate": np.zeros(3)}),
@@ -295,6 +305,7 @@ def with_amass(humanml3d: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     motion = entry("walk_left_01").load()
     path = folder / "amass/Transitions_mocap/mazen_c3d/walk_turn_poses.npz"
     as_amass(motion, path, 50.0)
+    write(path.with_suffix(".txt"), "walks\n")
     kept = y_up_joints(motion.resample(50.0))[::2]
     lead, start, end = 10, 5, 70  # half a second of its clock is cut off first
     for prefix, points in (("", kept), ("M", kept[:, list(SMPL_MIRROR[:22])] * np.array([-1, 1, 1]))):
@@ -323,6 +334,12 @@ def test_humanml3d_takes_true_parameters_from_amass(with_amass: tuple[Path, Path
     assert motion.meta.source["parts"] == [["turns", 0.8, 1.6]]
     image = source.make("M000001", SEED)
     assert image.meta.source["motion"] == "amass"
+    same = AmassFolder(str(folder / "amass/Transitions_mocap"), refined=False)  # another folder, the same recording
+    made = same.make("mazen_c3d/walk_turn_poses", SEED)
+    takes = {take_of({"source": item.meta.source}, "") for item in (motion, image, made)}
+    assert takes == {"AMASS: mazen_c3d/walk_turn"}
+    assert not source.remark
+    assert "index.csv" in HumanML3D(str(home)).remark
     a, b = joints_of(image, body)[0], joints_of(motion, body)[0]
     np.testing.assert_allclose(a[:, list(SMPL_MIRROR)] * [1, -1, 1], b, atol=1e-4)
     assert source.make("000002", SEED).meta.source["motion"] == "joints"  # HumanAct12 is not in AMASS
@@ -348,6 +365,42 @@ def test_amass_that_does_not_match_humanml3d(with_amass: tuple[Path, Path], tmp_
         write(tmp_path / f"{words}.csv", text)
         with pytest.raises(BadFile, match=words):
             read_index(str(tmp_path / f"{words}.csv"))
+
+
+def test_a_recording_is_one_take_by_the_names_of_either_release() -> None:
+    for one, other in (
+        ("Eyes_Japan_Dataset/aita/dodge fast-aita_poses", "/data/EyesJapanDataset/aita/dodge_fast-aita_stageii.npz"),
+        ("CMU/CMU/01/01_01_poses", "AMASS/CMU/01/01_01_stageii.npz"),
+        ("humanact12/humanact12/P11G01R02F1812T1847A0402", "humanact12/humanact12/P11G01R02F0001T0040A0101"),
+    ):
+        assert recording_take(one) == recording_take(other)
+    assert recording_take("CMU/CMU/01/01_01_poses") != recording_take("CMU/CMU/01/01_02_poses")
+
+
+def test_the_card_says_where_nobody_knows_the_recordings(
+    humanml3d: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "run_items", at_once)
+    source = {"name": "humanml3d", "options": {"folder": str(humanml3d)}, "limit": 1}
+    config = config_from({"name": "h", "include_noncommercial": True, "sources": [source]}, "here")
+    build(config, tmp_path / "out", 1)
+    assert "But humanml3d: no index.csv was given" in (tmp_path / "out/README.md").read_text()
+
+
+def test_mistyped_paths_end_the_plan(with_amass: tuple[Path, Path], interhuman: Path) -> None:
+    home, folder = with_amass
+    index, none, amass = str(folder / "index.csv"), str(folder / "none"), str(folder / "amass")
+    for source, words in (
+        (HumanML3D(str(home), amass=none, index=index), "AMASS folder"),
+        (HumanML3D(str(home), amass=amass, index=none), "HumanML3D index"),
+        (HumanML3D(str(home), smpl=none), "SMPL model"),
+        (AmassFolder(amass, smpl=none), "SMPL model"),
+        (InterHuman(str(interhuman), smpl=none), "SMPL model"),
+    ):
+        with pytest.raises(Missing, match=f"{words} {none} is missing"):
+            source.keys()
+    with pytest.raises(BadFile, match=r"index\.csv"):
+        AmassFolder(amass, smpl=index).keys()
 
 
 # InterHuman ---------------------------------------------------------------------------------------------------------
@@ -521,7 +574,8 @@ def test_capture_folder(tmp_path: Path) -> None:
     *head, last = lzma.decompress((DATA / "cgspeed.bvh.xz").read_bytes()).decode("latin-1").rstrip().splitlines()
     still = re.sub(r"Frames:\s*5", "Frames: 34", "\n".join([*head, *[last] * 30]))
     write(tmp_path / "still.bvh", still)
-    write(tmp_path / "16_16.txt", "A man walks.\n")
+    for name in ("16_15", "16_16", "still", "bad"):
+        write(tmp_path / f"{name}.txt", "A man walks.\n")
     licence = Licence("free", True, "CMU")
     source: Source = CaptureFolder(str(tmp_path), "mine", licence, amc_fps=30.0, bvh_unit=0.0254 / 0.45, refined=False)
     source = replace(source, bvh_skip=1)
@@ -546,6 +600,35 @@ def test_capture_folder(tmp_path: Path) -> None:
     (tmp_path / "16.asf").unlink()
     refused(source, "16_15.amc.xz", "skeleton", ".asf beside")
     refused(source, "none.bvh", "none.bvh")
+    (tmp_path / "still.txt").unlink()
+    refused(source, "still.bvh", "still.bvh: no text")
+
+
+def at_once(prepare, arguments, items, workers, done, died) -> None:
+    """As `run_items`, in this process."""
+    make = prepare(*arguments)
+    for item in items:
+        done(item, make(item))
+
+
+def test_a_folder_of_bvh_is_built_by_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "run_items", at_once)
+    *head, last = lzma.decompress((DATA / "cgspeed.bvh.xz").read_bytes()).decode("latin-1").rstrip().splitlines()
+    write(tmp_path / "in/still.bvh", re.sub(r"Frames:\s*5", "Frames: 44", "\n".join([*head, *[last] * 40])))
+    options = {"folder": str(tmp_path / "in"), "bvh_unit": 0.0254 / 0.45, "bvh_skip": 1, "licence": "CC0-1.0",
+               "commercial": True, "credit": "Me."}  # fmt: skip
+    config = config_from({"name": "mine", "sources": [{"name": "mocap", "options": options}]}, "here")
+    with pytest.raises(CareSynthError, match=r"0 sequences.*no text.*expected at least one"):
+        build(config, tmp_path / "out", 1)  # no captions
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["rejected.jsonl"]
+    write(tmp_path / "in/still.txt", "A man stands.\n")
+    info = build(config, tmp_path / "out", 1)
+    made = info["sources"]["mocap"]
+    assert (made["licence"], made["credit"], made["sequences"]) == ("CC0-1.0", "Me.", 1)
+    assert Corpus.open(tmp_path / "out").interaction(0).meta.text == "A man stands."
+    for option, value in (("amc_fps", float("nan")), ("bvh_unit", 0.0), ("bvh_skip", -1), ("role", "nurse")):
+        with pytest.raises(BadOption, match=option):
+            open_source("mocap", {**options, option: value})
 
 
 # Unification --------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ def text(info: Mapping[str, Any], rejected: Sequence[Mapping[str, Any]]) -> str:
     lines += [
         "",
         "Splits go by recording: stretches, copies and mirror images of one recording are in the same split.",
+        *(f"But {name}: {source['remark']}." for name, source in info["sources"].items() if "remark" in source),
         f"Lengths in seconds (minimum, 5 %, median, 95 %, maximum): {lengths}.",
         "People a sequence: " + ", ".join(f"{p}: {n}" for p, n in numbers["by_people"].items()) + ".",
         "",
@@ -53,13 +54,13 @@ def text(info: Mapping[str, Any], rejected: Sequence[Mapping[str, Any]]) -> str:
     ]
     lines += [f"| {first}-{last - 1} | {name} |" for name, (first, last) in info["columns"].items()]
     lines += ["", f"## Rejected: {len(rejected)}", ""]
-    common = Counter(_kind(line["reason"]) for line in rejected).most_common(20)
+    common = Counter(kind_of(line["reason"]) for line in rejected).most_common(20)
     lines += [f"- {count} x {reason}" for reason, count in common]
     lines += ["Each with its reason: `rejected.jsonl`."] if rejected else ["Nothing was."]
     return "\n".join(lines) + "\n"
 
 
-def _kind(reason: str) -> str:
+def kind_of(reason: str) -> str:
     """A reason without the item's own name and numbers, so that alike ones are counted together."""
     words = reason.split(": ", 1)[-1] if not reason.startswith("crashed") else reason
     return "".join("#" if letter.isdigit() else letter for letter in words)[:100]

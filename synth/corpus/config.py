@@ -161,6 +161,14 @@ def _typed(value: Any, annotation: str, where: str | Path, at: str) -> None:
     raise BadFile(where, at, value, " or ".join(wanted))
 
 
+def _plain(value: str, text: str) -> Any:
+    """The value of an extra option, read as in a configuration."""
+    try:
+        return yaml.safe_load(value) if value else ""
+    except Exception:  # PyYAML's constructors raise what their parts raise
+        raise BadOption("--option", text, "SOURCE.OPTION=VALUE with a plain VALUE, in quotes if need be") from None
+
+
 def _add(extra: Iterable[str], sources: list[Any]) -> None:
     for text in extra:
         name, equals, value = text.partition("=")
@@ -173,7 +181,7 @@ def _add(extra: Iterable[str], sources: list[Any]) -> None:
             if isinstance(item, dict) and item.get("name") == source:
                 given = item.setdefault("options", {})
                 if isinstance(given, dict):
-                    given[option] = yaml.safe_load(value) if value else ""
+                    given[option] = _plain(value, text)
                 break
         else:
             names = [str(item.get("name")) for item in sources if isinstance(item, dict)]

@@ -14,7 +14,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Plan:
     licences: Mapping[str, Licence]
     items: tuple[Item, ...]
     left_out: Mapping[str, str]
+    remarks: Mapping[str, str] = field(default_factory=dict)  # what the card must say of a source
 
 
 def plan(config: Config) -> Plan:
@@ -59,6 +60,7 @@ def plan(config: Config) -> Plan:
     sources: list[SourceConfig] = []
     items: list[Item] = []
     left_out: dict[str, str] = {}
+    remarks: dict[str, str] = {}
     for chosen in config.sources:
         try:
             source = _opened(chosen)
@@ -73,19 +75,21 @@ def plan(config: Config) -> Plan:
             continue
         sources.append(chosen)
         licences[chosen.name] = source.licence
+        if remark := getattr(source, "remark", ""):
+            remarks[chosen.name] = remark
         items += listed
     if not items:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise CareSynthError(f"sources: found nothing to build from ({reasons or 'they are empty'}); expected items")
     items.sort(key=lambda item: (item.source, item.key, item.repeat))
-    return Plan(config, tuple(sources), licences, tuple(items), left_out)
+    return Plan(config, tuple(sources), licences, tuple(items), left_out, remarks)
 
 
 def build(config: Config, out: Path, workers: int, report: Report = lambda done, total: None) -> dict[str, Any]:
     """Build the corpus, or go on with it; its corpus.json.
 
     Raises:
-        BadOption: `out` belongs to something else. CareSynthError: see `plan`; a full disk.
+        BadOption: `out` belongs to something else. CareSynthError: see `plan`; a full disk; every item was rejected.
         KeyboardInterrupt: finished items are kept.
     """
     settings = config.to_json()
@@ -118,9 +122,36 @@ def build(config: Config, out: Path, workers: int, report: Report = lambda done,
             done(item, how)
 
         run_items(_prepare, (config, planned.sources, staging), missing, max(1, min(workers, len(missing))), done, died)
+        _refuse_nothing(planned, out, staging)
         info = _assemble(planned, out, staging)
     _clear(out)
     return info
+
+
+def _refuse_nothing(planned: Plan, out: Path, staging: Path) -> None:
+    """Raise CareSynthError where every item was rejected: an empty corpus would look like one.
+
+    Nothing stays but the list of the reasons, so that the same folder can be tried again with other options.
+    """
+    lines = _rejected(planned, staging)
+    if len(lines) < len(planned.items):
+        return
+    _write_rejected(out, lines)
+    _clear(out)
+    kind, count = Counter(card.kind_of(line["reason"]) for line in lines).most_common(1)[0]
+    raise CareSynthError(f"{out / REJECTED}: found 0 sequences, all of {len(lines)} items were rejected, {count} as "
+                         f"\"{kind}\"; expected at least one")  # fmt: skip
+
+
+def _rejected(planned: Plan, staging: Path) -> list[dict[str, str]]:
+    """The items that were rejected, with their reasons."""
+    reasons = ((item, read_reason(staging, item.id)) for item in planned.items)
+    return [{"id": item.id, "source": item.source, "reason": why} for item, why in reasons if why is not None]
+
+
+def _write_rejected(out: Path, lines: Iterable[Mapping[str, str]]) -> None:
+    texts = [json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines]
+    write_text(out / REJECTED, "".join(texts))
 
 
 def _clear(out: Path) -> None:
@@ -133,7 +164,7 @@ def _clear(out: Path) -> None:
 def versions() -> dict[str, str]:
     """The versions that decide what a seed gives."""
     found = {"caresynth": __version__}
-    for name in ("numpy", "scipy", "torch", "anny"):
+    for name in ("numpy", "scipy", "torch", "anny", "mujoco"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -176,11 +207,7 @@ def _assemble(planned: Plan, out: Path, staging: Path) -> dict[str, Any]:
     """Shards, statistics, lists and card from what is staged."""
     config = planned.config
     shutil.rmtree(out / SHARDS, ignore_errors=True)
-    rejected = []
-    for item in planned.items:
-        reason = read_reason(staging, item.id)
-        if reason is not None:
-            rejected.append({"id": item.id, "source": item.source, "reason": reason})
+    rejected = _rejected(planned, staging)
     refused = {line["id"] for line in rejected}
     tally = _Tally()
 
@@ -205,8 +232,7 @@ def _assemble(planned: Plan, out: Path, staging: Path) -> dict[str, Any]:
             yield staged
 
     shards = write_shards(out, sequences(), config.shard_megabytes)
-    lines = [json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in rejected]
-    write_text(out / REJECTED, "".join(lines))
+    _write_rejected(out, rejected)
     mean, std = tally.moments()
     with atomic_path(out / STATISTICS) as temporary:
         np.savez(temporary, mean=mean, std=std)
@@ -219,6 +245,7 @@ def _assemble(planned: Plan, out: Path, staging: Path) -> dict[str, Any]:
             "items": sum(item.source == name for item in planned.items),
             "rejected": _items_in(line for line in rejected if line["source"] == name),
             "redrawn": tally.redrawn[name],
+            **({"remark": planned.remarks[name]} if name in planned.remarks else {}),
         }
         for name, licence in sorted(planned.licences.items())
     }
@@ -310,7 +337,7 @@ def _refuse_foreign(out: Path) -> None:
     """Nothing of anybody's is overwritten."""
     if out.exists() and not out.is_dir():
         raise BadOption("--out", str(out), "a folder; this is a file")
-    others = sorted(item.name for item in out.iterdir() if item.name != LOCK) if out.exists() else []
+    others = sorted(item.name for item in out.iterdir() if item.name not in (LOCK, REJECTED)) if out.exists() else []
     if others and BUILD_FILE not in others:
         raise BadOption("--out", str(out), f"a new or empty folder: this one holds {others[0]} and no build")
 

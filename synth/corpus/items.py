@@ -14,7 +14,7 @@ import numpy as np
 from synth.body import BodyModel
 from synth.corpus.mirror import mirror
 from synth.corpus.rows import prop_rows, to_rows
-from synth.corpus.source import Rejected, Source
+from synth.corpus.source import AMASS_TAKE, Rejected, Source
 from synth.errors import CareSynthError
 from synth.files import read_json, read_npz, write_json, write_npz
 from synth.interaction import Interaction, meta_to_json
@@ -152,6 +152,8 @@ def take_of(meta: dict[str, Any], item_id: str) -> str:
     """The recording a sequence comes from; copies, mirror images and stretches of one recording share it."""
     source = meta.get("source", {})
     take = source.get("take") or source.get("id")
+    if str(take).startswith(AMASS_TAKE):
+        return str(take)
     return f"{source.get('dataset', '')}: {take}" if take else item_id.split("@")[0].removesuffix(MIRRORED)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from synth.corpus.shards import CORPUS_FILE, Corpus, check_corpus
+from synth.corpus.shards import CORPUS_FILE, Corpus, faults_of, read_info
 from synth.errors import BadOption, CareSynthError
 from synth.interaction import Interaction, load_interaction
 from synth.room import nearest
@@ -60,11 +60,8 @@ def check(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise BadOption("FOLDER", str(folder), "a folder")
     if (folder / CORPUS_FILE).exists():
-        try:
-            corpus = check_corpus(folder)
-        except CareSynthError as error:
-            return {"kind": "corpus", "checked": 0, "faults": [str(error)]}
-        return {"kind": "corpus", "checked": len(corpus.entries), "faults": []}
+        faults = [str(fault) for fault in faults_of(folder)]
+        return {"kind": "corpus", "checked": _sequences(folder), "faults": faults}
     for kind, (module, function, sign) in CHECKERS.items():
         if find_spec(module) is not None and next(folder.glob(sign), None) is not None:
             faults = list(getattr(import_module(module), function)(folder))
@@ -79,6 +76,14 @@ def check(folder: Path) -> dict[str, Any]:
         except CareSynthError as error:
             faults.append(str(error))
     return {"kind": "interactions", "checked": len(paths), "faults": faults}
+
+
+def _sequences(folder: Path) -> int:
+    """How many sequences a corpus says that it holds; 0 where it does not say."""
+    try:
+        return sum(shard["sequences"] for shard in read_info(folder)["shards"])
+    except CareSynthError:
+        return 0
 
 
 def _listed(folder: Path) -> Iterator[_Found]:

@@ -18,15 +18,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from synth.corpus.rows import BODY_WIDTH, FEATURES, PROP_WIDTH, WIDTH, centred, from_rows
-from synth.errors import BadFile, BadOption
+from synth.errors import BadFile, BadOption, CareSynthError
 from synth.files import atomic_path, read_json, write_text
 from synth.interaction import Interaction, Prop, meta_from_json
 from synth.rotation import Array, matrix_to_axis_angle
@@ -35,6 +35,7 @@ VERSION = 2
 CORPUS_FILE, SHARDS = "corpus.json", "shards"
 SPLITS = ("train", "val", "test")
 FILES = {"rows": ".rows.npy", "bodies": ".bodies.npy", "props": ".props.npy", "index": ".jsonl"}
+T = TypeVar("T")
 WIDTHS = {"rows": WIDTH, "bodies": BODY_WIDTH, "props": PROP_WIDTH}
 
 
@@ -98,11 +99,9 @@ class Corpus:
         entries: list[Entry] = []
         arrays: dict[str, list[Array]] = {kind: [] for kind in WIDTHS}
         for number, shard in enumerate(info["shards"]):
-            base = folder / SHARDS / shard["name"]
             for kind, width in WIDTHS.items():
-                arrays[kind].append(_mapped(base.with_name(base.name + FILES[kind]), shard[kind], width))
-            path = base.with_name(base.name + FILES["index"])
-            entries += _read_index(path, number, shard)
+                arrays[kind].append(_mapped(_path(folder, shard, kind), shard[kind], width))
+            entries += _read_index(_path(folder, shard, "index"), number, shard)
         return Corpus(folder, info, tuple(entries), *(tuple(arrays[kind]) for kind in WIDTHS))
 
     @property
@@ -126,9 +125,14 @@ class Corpus:
         transl, rotmats = from_rows(rows)
         pose = matrix_to_axis_angle(rotmats).reshape(entry.people, entry.frames, 72).astype(np.float32)
         betas = self.bodies[entry.shard][entry.person : entry.person + entry.people, :10]
+        try:
+            meta = meta_from_json(entry.meta)
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+            path = _path(self.folder, self.info["shards"][entry.shard], "index")
+            raise BadFile(path, f"{entry.id}: meta", str(error), "the labels of an interaction") from None
         motion = Interaction(
-            self.fps, transl, pose[..., :3], pose[..., 3:], np.array(betas), rows[..., -1] > 0.5,
-            meta_from_json(entry.meta), self._props(entry),
+            self.fps, transl, pose[..., :3], pose[..., 3:], np.array(betas), rows[..., -1] > 0.5, meta,
+            self._props(entry),
         )  # fmt: skip
         return motion.validate(f"{self.folder}: {entry.id}")
 
@@ -235,22 +239,63 @@ def write_shards(folder: Path, sequences: Iterable[Staged], megabytes: float) ->
 
 def check_corpus(folder: str | Path) -> Corpus:
     """Open a training set and check every byte and label. Raises BadFile at the first thing that is wrong."""
-    corpus = Corpus.open(folder)
-    for shard in corpus.info["shards"]:
-        for kind, suffix in FILES.items():
-            path = corpus.folder / SHARDS / (shard["name"] + suffix)
-            _same(path, shard["sha256"][kind])
-    for name, wanted in corpus.info["sha256"].items():
-        _same(corpus.folder / name, wanted)
+    for fault in faults_of(folder):
+        raise fault
+    return Corpus.open(folder)
+
+
+def faults_of(folder: str | Path) -> list[CareSynthError]:
+    """Everything that is wrong with a training set: bytes, arrays, index, labels, splits."""
+    folder, faults = Path(folder), list[CareSynthError]()
+    info = _tried(faults, read_info, folder)
+    if info is None:
+        return faults
+    wanted = {_path(folder, shard, kind): shard["sha256"][kind] for shard in info["shards"] for kind in FILES}
+    for path, checksum in (wanted | {folder / name: found for name, found in info["sha256"].items()}).items():
+        _tried(faults, _same, path, checksum)
     takes: dict[str, str] = {}
-    for index, entry in enumerate(corpus.entries):
-        path = corpus.folder / SHARDS / (corpus.info["shards"][entry.shard]["name"] + FILES["rows"])
-        if not np.isfinite(corpus.sequence(index)).all():
-            raise BadFile(path, entry.id, "NaN or infinity", "finite numbers")
-        corpus.interaction(index)
+    for shard in info["shards"]:
+        _check_shard(folder, info, shard, takes, faults)
+    return faults
+
+
+def _check_shard(
+    folder: Path, info: Mapping[str, Any], shard: Mapping[str, Any], takes: dict[str, str], faults: list[CareSynthError]
+) -> None:
+    """Add what is wrong with a shard beyond its checksums; `takes` learns the split of each recording."""
+    path = _path(folder, shard, "index")
+    arrays = [_tried(faults, _mapped, _path(folder, shard, kind), shard[kind], width) for kind, width in WIDTHS.items()]
+    lines = _tried(faults, _lines_of, path)
+    if lines is not None:
+        _tried(faults, _counted, path, lines, shard)
+    read = [_tried(faults, _entry_of, path, at, line, 0, shard) for at, line in enumerate(lines or (), 1)]
+    entries = tuple(entry for entry in read if entry is not None)
+    whole = [(array,) for array in arrays if array is not None]
+    for entry in entries:
         if takes.setdefault(entry.take, entry.split) != entry.split:
-            raise BadFile(path, f"{entry.id}: split", entry.split, f"{takes[entry.take]}, as the rest of {entry.take}")
-    return corpus
+            expected = f"{takes[entry.take]}, as the rest of {entry.take}"
+            faults.append(BadFile(path, f"{entry.id}: split", entry.split, expected))
+    if len(whole) < len(WIDTHS):
+        return
+    part = Corpus(folder, {**info, "shards": [shard]}, entries, *whole)
+    for index, entry in enumerate(entries):
+        if np.isfinite(part.sequence(index)).all():
+            _tried(faults, part.interaction, index)
+        else:
+            faults.append(BadFile(_path(folder, shard, "rows"), entry.id, "NaN or infinity", "finite numbers"))
+
+
+def _tried(faults: list[CareSynthError], act: Callable[..., T], *arguments: Any) -> T | None:
+    """What `act` gives; None where it raises, and the fault is on the list."""
+    try:
+        return act(*arguments)
+    except CareSynthError as fault:
+        faults.append(fault)
+        return None
+
+
+def _path(folder: Path, shard: Mapping[str, Any], kind: str) -> Path:
+    return folder / SHARDS / (shard["name"] + FILES[kind])
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -269,10 +314,11 @@ def read_info(folder: Path) -> dict[str, Any]:
     for number, shard in enumerate(info["shards"]):
         sums: Any = shard.get("sha256") if isinstance(shard, dict) else None
         good = isinstance(sums, dict) and all(isinstance(sums.get(kind), str) for kind in FILES)
-        numbers = good and all(isinstance(shard.get(key), int) and shard[key] >= 0 for key in WIDTHS)
+        counts = ("sequences", *WIDTHS)
+        numbers = good and all(isinstance(shard.get(key), int) and shard[key] >= 0 for key in counts)
         label = shard.get("name") if good else None
         if not numbers or not isinstance(label, str) or not label.isdigit():
-            raise BadFile(path, f"shards[{number}]", shard, "an object with name, rows, bodies, props and sha256")
+            raise BadFile(path, f"shards[{number}]", shard, f"an object with name, {', '.join(counts)} and sha256")
     return info
 
 
@@ -298,29 +344,43 @@ def _mapped(path: Path, count: int, width: int) -> Array:
 
 
 def _read_index(path: Path, number: int, shard: Mapping[str, Any]) -> Iterator[Entry]:
+    lines = _lines_of(path)
+    for at, line in enumerate(lines, 1):
+        yield _entry_of(path, at, line, number, shard)
+    _counted(path, lines, shard)
+
+
+def _lines_of(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(path, "file", str(error), "a readable text file in UTF-8") from None
-    for at, line in enumerate(lines, 1):
-        try:
-            value = json.loads(line)
-            entry = Entry(shard=number, **value)
-            numbers = [entry.row, entry.person, entry.prop, entry.people, entry.frames]
-            good = all(type(n) is int and n >= 0 for n in numbers) and isinstance(entry.meta, dict)
-            good &= isinstance(entry.props, list) and all(
-                isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("id", "class"))
-                for item in entry.props
-            )
-            texts = all(isinstance(text, str) for text in (entry.id, entry.source, entry.take))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise BadFile(path, f"line {at}", str(error), "the JSON object of a sequence") from None
-        last = entry.row + entry.people * entry.frames if good else 0
-        inside = good and last <= shard["rows"] and entry.person + entry.people <= shard["bodies"]
-        inside = inside and entry.prop + len(entry.props) * entry.frames <= shard["props"]
-        if not inside or not texts or entry.frames < 1 or entry.people < 1 or entry.split not in SPLITS:
-            raise BadFile(path, f"line {at}", line, "a sequence inside this shard")
-        yield entry
+
+
+def _counted(path: Path, lines: Sequence[str], shard: Mapping[str, Any]) -> None:
+    if len(lines) != shard["sequences"]:
+        raise BadFile(path, "file", f"{len(lines)} lines", f"{shard['sequences']}, one a sequence")
+
+
+def _entry_of(path: Path, at: int, line: str, number: int, shard: Mapping[str, Any]) -> Entry:
+    try:
+        value = json.loads(line)
+        entry = Entry(shard=number, **value)
+        numbers = [entry.row, entry.person, entry.prop, entry.people, entry.frames]
+        good = all(type(n) is int and n >= 0 for n in numbers) and isinstance(entry.meta, dict)
+        good &= isinstance(entry.props, list) and all(
+            isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("id", "class"))
+            for item in entry.props
+        )
+        texts = all(isinstance(text, str) for text in (entry.id, entry.source, entry.take))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadFile(path, f"line {at}", str(error), "the JSON object of a sequence") from None
+    last = entry.row + entry.people * entry.frames if good else 0
+    inside = good and last <= shard["rows"] and entry.person + entry.people <= shard["bodies"]
+    inside = inside and entry.prop + len(entry.props) * entry.frames <= shard["props"]
+    if not inside or not texts or entry.frames < 1 or entry.people < 1 or entry.split not in SPLITS:
+        raise BadFile(path, f"line {at}", line, "a sequence inside this shard")
+    return entry
 
 
 def _write_shard(folder: Path, number: int, held: Sequence[Staged]) -> dict[str, Any]:

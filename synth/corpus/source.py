@@ -15,6 +15,8 @@ import numpy as np
 from synth.errors import CareSynthError
 from synth.interaction import Interaction
 
+AMASS_TAKE = "AMASS: "  # a take that begins so is AMASS's own, whatever data set took something from it
+
 
 class Rejected(CareSynthError):
     """An item that must not enter the corpus: the build lists it with its reason and goes on."""

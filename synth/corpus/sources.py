@@ -29,6 +29,7 @@ FACTORIES: dict[str, tuple[str, str]] = {
     "humanml3d": ("synth.corpus.sources", "humanml3d_source"),
     "amass": ("synth.corpus.sources", "amass_source"),
     "interhuman": ("synth.corpus.sources", "interhuman_source"),
+    "mocap": ("synth.corpus.sources", "mocap_source"),
 }
 
 
@@ -204,7 +205,7 @@ def humanml3d_source(
 
 
 def amass_source(folder: str, up: str = "z", smpl: str | None = None, role: str = "person") -> Source:
-    """A folder of AMASS-like npz."""
+    """A folder of AMASS-like npz, each with a .txt of captions beside it."""
     from synth.corpus.readers.amass import AmassFolder
 
     return AmassFolder(folder, up, smpl, role=role)
@@ -215,3 +216,28 @@ def interhuman_source(folder: str, split: str = "all", smpl: str | None = None) 
     from synth.corpus.readers.interhuman import InterHuman
 
     return InterHuman(folder, split, False, smpl)
+
+
+def mocap_source(
+    folder: str, amc_fps: float = 120.0, bvh_unit: float = 0.01, bvh_skip: int = 0, licence: str = "not stated",
+    commercial: bool = False, credit: str = "", role: str = "person",
+) -> Source:  # fmt: skip
+    """A folder of ASF/AMC and BVH files, each with a .txt of captions beside it; its terms are what the user says.
+
+    Args:
+        amc_fps: frames a second of .amc files. bvh_unit: metres a length unit of .bvh files. bvh_skip: reference
+            frames at their start. All three stand in no such file.
+        licence: its name. commercial: whether it allows commercial use. credit: the sentence it asks for.
+    """
+    from synth.corpus.readers.mocap import CaptureFolder
+    from synth.taxonomy import ROLES
+
+    for option, value, low, high in (
+        ("amc_fps", amc_fps, 1, 1000), ("bvh_unit", bvh_unit, 1e-6, 1000), ("bvh_skip", bvh_skip, 0, 10**6),
+    ):  # fmt: skip
+        if not low <= value <= high:
+            raise BadOption(option, value, f"{low:g} to {high:g}")
+    if role not in ROLES:
+        raise BadOption("role", role, f"one of {', '.join(ROLES)}")
+    terms = Licence(licence, commercial, credit)
+    return CaptureFolder(folder, "mocap", terms, float(amc_fps), float(bvh_unit), bvh_skip, role)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from synth.corpus.shards import Corpus
+from synth.corpus.shards import SPLITS, Corpus
 from synth.diffusion import checkpoint, loop, process
 from synth.diffusion.config import ClassifierConfig, ClassifierSize, checked
 from synth.diffusion.data import Batch, Batches, Condition
@@ -167,7 +167,11 @@ def accuracy(
     Returns:
         items: how many. common: share of the training's most common class among them, what a guess gets.
         right: step -> share that is right. balanced: step -> mean over classes of that share.
+
+    Raises:
+        BadOption: see `need_classes`.
     """
+    need_classes(corpus, split)
     schedule = model.config.process.tables()
     found: dict[int, list[tuple[int, int]]] = {step: [] for step in steps}
     for people in (1, 2):
@@ -188,6 +192,14 @@ def accuracy(
                     guess = model.classifier(noisy, t, batch.condition).argmax(-1)
                     found[step] += zip(batch.classes.tolist(), guess.tolist(), strict=True)
     return _figures(found, corpus, draws)
+
+
+def need_classes(corpus: Corpus, split: str) -> None:
+    """Raise BadOption for a split with nothing to be tried out on."""
+    known = {entry.split for entry in corpus.entries if entry.interaction_class and entry.people < 3}
+    if split not in known:
+        expected = ", ".join(name for name in SPLITS if name in known) or f"none in {corpus.folder} is"
+        raise BadOption("--split", split, f"a split that holds sequences with a class: {expected}")
 
 
 def _figures(found: dict[int, list[tuple[int, int]]], corpus: Corpus, draws: int) -> dict[str, Any]:

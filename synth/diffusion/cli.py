@@ -55,9 +55,10 @@ def train_classifier(config: str, corpus: Path, out: Path, device: str, split: s
 
     settings = read_config(ClassifierConfig, config, CONFIGS)
     from synth.corpus.shards import Corpus
-    from synth.diffusion.classifier import accuracy
+    from synth.diffusion.classifier import accuracy, need_classes
     from synth.diffusion.classifier import train_classifier as train
 
+    need_classes(Corpus.open(corpus), split)  # before hours of training
     model = _run(lambda stop: train(settings, corpus, out, _report, device, stop))
     steps = [round(share * (settings.process.steps - 1)) for share in (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)]
     figures = accuracy(model, Corpus.open(corpus), split, steps)

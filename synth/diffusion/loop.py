@@ -70,7 +70,8 @@ def run(
     """
     optimisers: list[Any] = state.optimisers_of(net, config.rate, config.weight_decay, config.optimiser)
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
-    first = state.resume(out, net, mean, optimisers)
+    scaler = worker.scaler  # of fp16's gradients; None for any other precision
+    first = state.resume(out, net, mean, optimisers, scaler)
     wrapped, *optimisers = worker.prepare(net, *optimisers)
     if config.compile:
         wrapped = torch.compile(wrapped)
@@ -79,7 +80,8 @@ def run(
 
     def save(update: int) -> None:
         if worker.is_main_process:
-            state.save_state(out, worker.unwrap_model(net), mean, optimisers, update)
+            _sound(mean, update)
+            state.save_state(out, worker.unwrap_model(net), mean, optimisers, update, scaler)
             keep(mean, update)
 
     since = time.monotonic()
@@ -102,10 +104,8 @@ def run(
                 each.zero_grad(set_to_none=True)
             state.follow(mean, net, update, config.ema)
             if (update + 1) % config.log_every == 0 or update + 1 == config.updates:
+                _finite("loss", float(total["loss"]), update + 1)
                 numbers = {name: float(value) for name, value in total.items()}
-                if not math.isfinite(numbers["loss"]):
-                    raise CareSynthError(f"update {update + 1}: loss: found {numbers['loss']}; expected a number: "
-                                         "lower the rate, or precision no")  # fmt: skip
                 left = (time.monotonic() - since) / (update + 1 - first) * (config.updates - update - 1)
                 if writer is not None:
                     for name, number_of in {**numbers, "rate": rate_at(config, update)}.items():
@@ -113,6 +113,7 @@ def run(
                     report(update + 1, config.updates, numbers, left)
             stopped = stop()
             if stopped or (update + 1) % config.save_every == 0:
+                _finite("loss", float(total["loss"]), update + 1)  # what is saved replaces the last good state
                 save(update + 1)
             if stopped:
                 raise KeyboardInterrupt
@@ -121,6 +122,18 @@ def run(
             writer.close()
     save(config.updates)
     return mean
+
+
+def _finite(what: str, found: float, update: int) -> None:
+    if not math.isfinite(found):
+        raise CareSynthError(f"update {update}: {what}: found {found}; expected a number: lower the rate, or "
+                             "precision no")  # fmt: skip
+
+
+def _sound(mean: Weights, update: int) -> None:
+    """Raise CareSynthError for weights that are no numbers; in their running mean stays whatever they ever were."""
+    for name, value in mean.items():
+        _finite(name, float(value.float().sum()), update)
 
 
 def readers_of(corpus: Corpus, config: Updates, texts: TokenTable, patch: int) -> list[Batches]:

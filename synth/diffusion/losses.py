@@ -6,7 +6,8 @@ where the noise leaves something of it (t <= 0.7 T). Every term is a mean over w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,10 @@ FEET = (7, 10, 8, 11)  # joints whose speed the four contacts speak of: left ank
 NEAR = 1.0  # metres: pairs of joints of two people nearer than this make the distance map
 CLOSEST = 0.12  # metres between the joints of two people, below which limbs are in each other
 LATE = 0.7  # share of the steps after which noise hides what two people do
+
+
+def _weight(default: float) -> Any:
+    return field(default=default, metadata={"range": (0, 1e6)})
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,15 @@ class Weights:
         facing: 1 - cosine of the turn between two people. penetration: squared depth of joints in the other, m^2.
     """
 
-    features: float = 1.0
-    joints: float = 10.0
-    positions: float = 3.0
-    velocity: float = 0.3
-    slip: float = 0.3
-    bones: float = 3.0
-    distance: float = 3.0
-    facing: float = 0.03
-    penetration: float = 3.0
+    features: float = _weight(1.0)
+    joints: float = _weight(10.0)
+    positions: float = _weight(3.0)
+    velocity: float = _weight(0.3)
+    slip: float = _weight(0.3)
+    bones: float = _weight(3.0)
+    distance: float = _weight(3.0)
+    facing: float = _weight(0.03)
+    penetration: float = _weight(3.0)
 
 
 def losses(

@@ -69,17 +69,22 @@ def follow(mean: dict[str, Tensor], net: nn.Module, update: int, decay: float) -
     torch._foreach_lerp_(list(mean.values()), [now[name] for name in mean], share)
 
 
-def save_state(out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Sequence[Any], update: int) -> None:
-    """Keep what is trained after `update` updates."""
+def save_state(
+    out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Sequence[Any], update: int, scaler: Any = None
+) -> None:  # fmt: skip
+    """Keep what is trained after `update` updates, and where fp16's gradient scaler, if there is one, has got to."""
     state = {
         "update": update, "net": net.state_dict(), "mean": mean,
         "optimisers": [getattr(each, "optimizer", each).state_dict() for each in optimisers],
+        "scaler": None if scaler is None else scaler.state_dict(),
     }  # fmt: skip
     with atomic_path(out / STATE) as temporary:
         torch.save(state, temporary)
 
 
-def resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Sequence[Any]) -> int:
+def resume(
+    out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Sequence[Any], scaler: Any = None
+) -> int:  # fmt: skip
     """Fill what is trained from the saved state; the updates already made. Raises BadFile: it is damaged."""
     path = out / STATE
     if not path.exists():
@@ -91,6 +96,8 @@ def resume(out: Path, net: nn.Module, mean: dict[str, Tensor], optimisers: Seque
             each.load_state_dict(kept)
         for name, value in state["mean"].items():
             mean[name].copy_(value)
+        if scaler is not None and state.get("scaler"):  # older states have none
+            scaler.load_state_dict(state["scaler"])
         return int(state["update"])
     except Exception as error:  # torch raises whatever its parts raise
         reason = " ".join(str(error).split())[:120]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from synth.body import BodyModel, load_body
+from synth.body import load_body
 from synth.corpus.capture import Z_UP_FROM_Y_UP
-from synth.corpus.readers.folder import captions_beside, inside, need_folder, walk
-from synth.corpus.source import Licence, Rejected
+from synth.corpus.readers.folder import inside, need_captions, need_file, need_folder, walk
+from synth.corpus.source import AMASS_TAKE, Licence, Rejected
 from synth.corpus.unify import FPS, LONGEST, Performance, leg_length, piece, unify
 from synth.errors import BadFile, BadOption, Missing
 from synth.interaction import Interaction, Meta, from_amass
@@ -44,7 +44,8 @@ _NOT_MOTION = ("shape.npz", "neutral_stagei.npz", "male_stagei.npz", "female_sta
 
 @dataclass(frozen=True)
 class AmassFolder:
-    """A folder of AMASS-like npz as a source; captions are the lines of a .txt of the same name beside each.
+    """A folder of AMASS-like npz as a source; captions are the lines of a .txt of the same name beside each, without
+    which a recording is rejected.
 
     Attributes:
         folder: with npz anywhere below it.
@@ -75,6 +76,7 @@ class AmassFolder:
     def keys(self) -> Sequence[str]:
         """Paths without .npz, relative to the folder. Raises Missing."""
         folder = need_folder(self.folder, "folder of AMASS files")
+        need_model(self.smpl)
         return [path[:-4] for path in walk(folder, [".npz"]) if Path(path).name not in _NOT_MOTION]
 
     def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
@@ -82,8 +84,8 @@ class AmassFolder:
         path = inside(Path(self.folder), key, ".npz")
         if not path.is_file():
             raise BadFile(path, "file", "nothing", "an AMASS npz")
-        captions = captions_beside(path)
-        meta = meta_of(self.name, self.licence, key, captions, (self.role,))
+        captions = need_captions(path)
+        meta = meta_of(self.name, self.licence, key, captions, (self.role,), take=take_of(str(path.resolve())))
         given = piece(performance(path, self.up, self.smpl, meta), self.longest, seed)
         return unify(given, load_body(), self.fps, self.refined)
 
@@ -96,7 +98,7 @@ def performance(path: Path, up: str, smpl: str | None, meta: Meta, moved: Intera
         Rejected: it looks y up, or z up where y was said.
     """
     motion = from_amass(path, meta.roles[0] if meta.roles else "person") if moved is None else moved
-    rest = None if smpl is None else np.asarray(_model(smpl).rest_joints(motion.betas), float)
+    rest = None if smpl is None else np.asarray(load_body(smpl).rest_joints(motion.betas), float)
     start = np.zeros(3) if rest is None else rest[0, 0]
     turns, pelvis = motion.rotations(), motion.transl.astype(float) + start
     if up == "y":
@@ -116,9 +118,22 @@ def refuse_lying(turns: Array, pelvis: Array, other: str) -> None:
         raise Rejected(f"the body stands along the y axis all the time: is the file {other} up?")
 
 
-@lru_cache(maxsize=4)
-def _model(path: str) -> BodyModel:
-    return load_body(path)
+def need_model(smpl: str | None) -> None:
+    """Raise Missing or BadFile for an SMPL model that is not there, before any item needs it."""
+    if smpl is not None:
+        load_body(need_file(smpl, "SMPL model", "give the file of an SMPL model as the option smpl"))
+
+
+def take_of(recording: str) -> str:
+    """The recording as the take of all that was cut from it, in AMASS and in HumanML3D alike.
+
+    Both name it by its path, but below folders that differ by release and by user, and releases write spaces and the
+    ending differently: the person's folder and the file, in lower case, are what they share.
+    """
+    name = re.sub(r"(_poses|_stageii)?(\.np[yz])?$", "", recording)
+    name = re.sub(r"F\d+T\d+A\d+$", "", name)  # HumanAct12's: frames and action, of a recording that it names before
+    parts = [re.sub(r"[^a-z0-9]+", "_", part) for part in name.lower().split("/")]
+    return AMASS_TAKE + "/".join(parts[-2:])
 
 
 def meta_of(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from synth.corpus.source import Rejected
 from synth.errors import BadFile, BadOption, Missing
 from synth.files import ARRAY_LIMIT
 
@@ -20,6 +21,13 @@ def need_folder(path: str | Path, what: str) -> Path:
     if not folder.is_dir():
         raise Missing(f"{what} {folder}", "give the folder of the data set as its authors lay it out")
     return folder
+
+
+def need_file(path: str | Path, what: str, how_to_get: str) -> Path:
+    """The path, if it is a file. Raises Missing."""
+    if not Path(path).is_file():
+        raise Missing(f"{what} {path}", how_to_get)
+    return Path(path)
 
 
 def load_npy(path: str | Path) -> np.ndarray:
@@ -97,3 +105,11 @@ def captions_beside(path: Path) -> tuple[str, ...]:
     """Captions of a recording: the lines of the .txt of the same name beside it, if there is one."""
     beside = path.with_name(path.name.split(".")[0] + ".txt")
     return tuple(read_lines(beside)) if beside.is_file() else ()
+
+
+def need_captions(path: Path) -> tuple[str, ...]:
+    """As `captions_beside`. Raises Rejected where there are none: no corpus takes motion without words."""
+    captions = captions_beside(path)
+    if not captions:
+        raise Rejected(f"{path}: no text; expected captions, one a line, in a .txt of the same name beside it")
+    return captions

@@ -20,7 +20,16 @@ from synth.corpus.care import mirrored
 from synth.corpus.features import humanml3d as features
 from synth.corpus.features.layout import HUMANML3D as LAYOUT
 from synth.corpus.features.posture import pose_from_joints
-from synth.corpus.readers.amass import CLOCK, cut_excerpt, find_recording, meta_of, performance, read_index
+from synth.corpus.readers.amass import (
+    CLOCK,
+    cut_excerpt,
+    find_recording,
+    meta_of,
+    need_model,
+    performance,
+    read_index,
+    take_of,
+)
 from synth.corpus.readers.folder import load_npy, need_folder, split_ids, stems
 from synth.corpus.readers.texts import Caption, read_captions, repair_mirrored
 from synth.corpus.source import Licence, Rejected
@@ -50,7 +59,8 @@ class HumanML3D:
         split: name of the list to read.
         with_mirrored: whether M-ids are among the keys.
         amass: folder of AMASS's sub data sets, named as HumanML3D's instructions say.
-        index: HumanML3D's index.csv; needed with ``amass``.
+        index: HumanML3D's index.csv, which names the recording of each id, so that none is on both sides of a split;
+            needed with ``amass``.
         smpl: an SMPL model file for the lengths of AMASS's people.
         fps: of the motions made.
         refined: hold feet and floor with the optimiser.
@@ -72,12 +82,32 @@ class HumanML3D:
             raise Missing("HumanML3D's index.csv", "give it along with the AMASS folder (option index)")
 
     def keys(self) -> Sequence[str]:
-        """Ids of the split. Raises Missing or BadOption; ids without a file are found by `make`."""
+        """Ids of the split. Raises Missing, BadFile or BadOption; ids without a file are found by `make`."""
         folder = need_folder(self.folder, "HumanML3D folder")
+        if self.index is not None:
+            read_index(str(self.index))
+        if self.amass is not None:
+            need_folder(self.amass, "AMASS folder")
+        need_model(self.smpl)
         if not (folder / "new_joint_vecs").is_dir() and not (folder / "new_joints").is_dir():
             raise Missing(f"{folder}/new_joint_vecs", "prepare HumanML3D as its authors say, or check the folder")
         ids = split_ids(folder, self.split)
         return sorted({name for name in ids if self.with_mirrored or not name.startswith("M")})
+
+    @property
+    def remark(self) -> str:
+        """What the corpus's card must say of it."""
+        if self.index is not None:
+            return ""
+        return (
+            "no index.csv was given, so which recording an id was cut from is not known: stretches of one recording, "
+            "and AMASS in the same corpus, may be on both sides of a split"
+        )
+
+    def _take(self, key: str) -> str:
+        """The recording that an id, mirrored or not, was cut from; where nobody says, the id itself."""
+        excerpt = read_index(self.index).get(key.removeprefix("M")) if self.index is not None else None
+        return key.removeprefix("M") if excerpt is None else take_of(excerpt.recording)
 
     def unlisted(self) -> list[str]:
         """Ids that have a motion but stand in no list of the folder."""
@@ -103,7 +133,8 @@ class HumanML3D:
         parts = [[c.text, round(c.start, 3), round(c.end, 3)] for c in captions if not c.whole]
         body = load_body()
         texts = whole or (captions[0].text,)
-        meta = meta_of(self.name, self.licence, key, texts, ("person",), parts=parts, motion=origin)
+        meta = meta_of(self.name, self.licence, key, texts, ("person",), parts=parts, motion=origin,
+                       take=self._take(key))  # fmt: skip
         motion = unify(replace(given, meta=replace(meta, genders=given.meta.genders or meta.genders)), body, self.fps,
                        self.refined)  # fmt: skip
         if key.startswith("M") and origin == "amass":

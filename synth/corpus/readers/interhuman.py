@@ -23,7 +23,7 @@ from synth.corpus.care import mirrored
 from synth.corpus.features.intergen import decode_interhuman
 from synth.corpus.features.layout import INTERHUMAN as LAYOUT
 from synth.corpus.features.posture import calibrate
-from synth.corpus.readers.amass import meta_of, refuse_lying
+from synth.corpus.readers.amass import meta_of, need_model, refuse_lying
 from synth.corpus.readers.folder import load_npy, need_folder, read_lines, split_ids, stems
 from synth.corpus.readers.texts import mirror_text
 from synth.corpus.source import Licence, Rejected
@@ -70,6 +70,7 @@ class InterHuman:
     def keys(self) -> Sequence[str]:
         """Ids of the split, less those of the ignore list. Raises Missing or BadOption."""
         folder = need_folder(self.folder, "InterHuman folder")
+        need_model(self.smpl)
         there = stems(folder / "motions", ".pkl") | stems(folder / "motions_processed" / PEOPLE[0], ".npy")
         if not there:
             raise Missing(f"{folder}/motions or {folder}/motions_processed", "check that this is the InterHuman folder")

@@ -2,8 +2,11 @@
 
     CaptureFolder("my_mocap", name="my_mocap", licence=Licence("CC-BY-4.0", True, "..."))
 
+In a corpus it is the source `mocap`, whose options are those of `synth.corpus.sources.mocap_source`.
+
 Skeletons must be ones that `synth.corpus.anatomy` knows. Captions are the lines of a .txt of the same name beside each
-file. An .amc takes the .asf whose name its own begins with (16.asf for 16_15.amc), or the only one in its folder.
+file, which must be there. An .amc takes the .asf whose name its own begins with (16.asf for 16_15.amc), or the only one
+in its folder.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from synth.body import load_body
 from synth.corpus import asf_amc, bvh
 from synth.corpus.capture import Capture
 from synth.corpus.readers.amass import meta_of
-from synth.corpus.readers.folder import captions_beside, inside, need_folder, walk
+from synth.corpus.readers.folder import inside, need_captions, need_folder, walk
 from synth.corpus.retarget import retarget
 from synth.corpus.source import Licence, Rejected
 from synth.corpus.unify import FPS, LONGEST, MIN_SECONDS, examine
@@ -62,7 +65,9 @@ class CaptureFolder:
     def make(self, key: str, seed: np.random.SeedSequence) -> Interaction:
         """One file. Raises BadFile, Missing, anatomy.UnknownSkeleton or Rejected."""
         path = inside(Path(self.folder), key)
-        captions = captions_beside(path)
+        if not path.is_file():
+            raise BadFile(path, "file", "nothing", "a motion capture file")
+        captions = need_captions(path)
         capture = self._read(path)
         if capture.seconds < MIN_SECONDS:
             raise Rejected(f"{capture.seconds:.2f} s long; expected {MIN_SECONDS:g} or more")

@@ -14,11 +14,23 @@ from pathlib import Path
 from synth.corpus.readers.folder import read_lines
 from synth.errors import BadFile
 
-# "right" and "left" that are no side stay, so that mirroring twice gives the sentence back: "right away", "she left the
-# room"
+# "right" and "left" that are no side stay: "right away", "right next to", "she left the room". What reads as one of
+# these with the other word stays as well ("left next to"), so that mirroring twice gives the sentence back. After an
+# article or a verb of turning it is a side all the same: "to the right behind him", "turns right at the door".
+_ASIDE = (
+    r"away|now|after|before|next|up|in\s+front|behind|beside|back|around|there|at|past|side\s+up"  # of "right"
+    r"|standing|on\s+(?:the|a|an|his|her|their|its|it|top)"  # of "left"
+)
+_OF = "".join(rf"(?<!\b{word}\s)" for word in ("the", "his", "her", "its", "their", "your", "my", "a"))
+_TURNS = "".join(
+    rf"(?<!\b{verb}\s)"
+    for stem in ("turn", "veer", "roll", "lean", "bend", "head")
+    for verb in (stem, f"{stem}s", f"{stem}ed", f"{stem}ing")
+)
 _NO_SIDE = (
-    r"all\s+right|right\s+(?:away|now|after|before|angles?)|left[\s-]?overs?"
-    r"|(?:has|have|had|is|was|are|were|he|she|they)\s+left(?=\s+(?:the|alone|behind)\b)"
+    r"all\s+(?:right|left)|(?:right|left)\s+angles?|(?:right|left)[\s-]?overs?"
+    r"|(?:has|have|had|is|was|are|were|he|she|they)\s+(?:left|right)(?=\s+(?:the|alone|behind)\b)"
+    rf"|{_OF}(?:right|left)(?=\s+(?:back|around)\b)|{_OF}{_TURNS}(?:right|left)(?=\s+(?:{_ASIDE})\b)"
 )
 _SIDE = r"(?P<side>left|right)(?=(?:wards?|most|y|ies|s|hand(?:ed)?(?:ly)?)?\b)"
 _TURN = r"(?P<turn>(?:(?:counter|anti)[\s-]?)?clockwise)\b"
