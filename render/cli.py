@@ -29,6 +29,7 @@ MOODS = ("day", "evening", "night")
 ENGINES, DEVICES = ("cycles", "eevee", "workbench"), ("auto", "cpu", "gpu")
 DEFAULT_SECONDS, MAX_SECONDS, MAX_FPS = 10.0, 600.0, 120.0
 MAX_SEED = 2**63 - 1
+ARRAY_HEADER = 1024  # bytes an array's file has beside its values, and more
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 
 
@@ -95,6 +96,7 @@ class Options:
         _between("--samples", given["samples"], 1, 4096)
         _between("--fps", given["fps"], 1, MAX_FPS)
         self._check_length()
+        self._check_volume()
         if given["workers"] is not None:
             _between("--workers", given["workers"], 1, 256)
 
@@ -125,13 +127,28 @@ class Options:
             _between("--seconds", seconds, 1 / fps, MAX_SECONDS)
         self.seconds = given_motion(self.motion, fps, seconds).seconds
 
+    def _check_volume(self) -> None:
+        """Masks and depth of a clip are one array each, which has to be read back."""
+        from synth.files import ARRAY_LIMIT
+
+        fps, name = self.given["fps"], "depth" if self.given["depth"] else "masks"
+        frame = self.width * self.height * (2 if self.given["depth"] else 1)
+        most = (ARRAY_LIMIT - ARRAY_HEADER) // frame
+        if max(1, round(self.seconds * fps)) > most:
+            raise BadOption(
+                "--seconds", f"{self.seconds:g}",
+                f"at most {int(10 * most / fps) / 10:g} at {self.width}x{self.height} and {fps:g} frames a second: "
+                f"the {name} of a clip are at most {ARRAY_LIMIT >> 30} GiB",
+            )  # fmt: skip
+
     def settings(self) -> JobSettings:
         """What the data set is, whoever makes it and with however many processes."""
         from render.plan import JobSettings
+        from synth.rooms import BUILTIN
 
         given = self.given
         scene, inputs = str(given["scene"]), []
-        if Path(scene).is_dir():
+        if scene not in BUILTIN and Path(scene).is_dir():  # as `load_room` decides
             inputs = [(name, _digest(Path(scene, name))) for name in ("room.glb", "room.json")]
             scene = str(Path(scene).resolve())
         body = given["body"]
@@ -187,7 +204,15 @@ def make(options: Options, progress: ProgressBar | None = None) -> dict[str, Any
     """Do the job; the summary as a JSON object. ``progress`` takes the place of the bar on stderr."""
     import os
 
-    from render.dataset import clean_up, discard_if_empty, locked, open_dataset, write_manifest, write_report
+    from render.dataset import (
+        clean_up,
+        discard_if_empty,
+        locked,
+        note_versions,
+        open_dataset,
+        write_manifest,
+        write_report,
+    )
     from render.given import room_of
     from render.plan import plan_take
     from render.run import Job, Tally, run, todo, versions
@@ -210,6 +235,9 @@ def make(options: Options, progress: ProgressBar | None = None) -> dict[str, Any
         threads = max(1, (os.cpu_count() or 1) // workers)
         job = Job(settings, options.out, versions(), options.given["device"], threads)
         takes, tally.kept = todo(job, room)
+        mixed = note_versions(options.out, versions()) if takes else None
+        if mixed:
+            click.echo(f"warning: {mixed}", err=True)
         try:
             with (progress or _progress)(
                 (settings.takes * clips_a_take - tally.kept) * settings.frames, tally
@@ -273,9 +301,12 @@ def read_prompts(texts: tuple[str, ...], path: Path | None) -> tuple[str, ...]:
     found = [" ".join(text.split()) for text in texts]
     if not all(found):
         raise BadOption("--prompt", "", "what happens, in words; it is empty")
+    for text in found:
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes of the command line that are no UTF-8
+            raise BadOption("--prompt", ascii(text), "text in UTF-8")
     if path is not None:
         try:
-            lines = [" ".join(line.split()) for line in path.read_text(encoding="utf-8").splitlines()]
+            lines = [" ".join(line.split()) for line in path.read_text(encoding="utf-8-sig").splitlines()]
         except OSError as error:
             raise BadFile(path, "file", error.strerror or str(error), "a readable text file") from None
         except UnicodeDecodeError as error:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from synth.errors import BadFile, BadOption
 from synth.files import read_json, write_json, write_text
 
 VERSION = 1
-SETTINGS_FILE, MANIFEST, LOCK = "dataset.json", "manifest.jsonl", ".lock"
+SETTINGS_FILE, MANIFEST, LOCK, CLIPS = "dataset.json", "manifest.jsonl", ".lock", "clips"
 
 
 def open_dataset(folder: Path, settings: JobSettings, versions: dict[str, str]) -> bool:
@@ -40,21 +41,49 @@ def open_dataset(folder: Path, settings: JobSettings, versions: dict[str, str]) 
                     "--out", str(folder), f"a new folder: this one belongs to a job with other settings "
                     f"({name} is {_brief(job.get(name))} there, {_brief(wanted[name])} here)",
                 )  # fmt: skip
-        (folder / "clips").mkdir(exist_ok=True)
+        (folder / CLIPS).mkdir(exist_ok=True)
         return False
-    others = [item for item in sorted(folder.iterdir()) if item.name != LOCK] if folder.exists() else []
+    others = [item for item in sorted(folder.iterdir()) if not _is_leftover(item)] if folder.exists() else []
     if others:
         raise BadOption("--out", str(folder), f"a new or empty folder: this one holds {others[0].name} and no data set")
-    (folder / "clips").mkdir(parents=True, exist_ok=True)
+    (folder / CLIPS).mkdir(parents=True, exist_ok=True)
     write_json(path, {"version": VERSION, "settings": wanted, "versions": versions})
     return True
+
+
+def _is_leftover(item: Path) -> bool:
+    """Whether it is from a job that ended before there was a data set."""
+    if item.name == CLIPS:
+        return item.is_dir() and not any(item.iterdir())
+    return item.name == LOCK or fnmatch(item.name, ".dataset.*.tmp.json")
+
+
+def note_versions(folder: Path, versions: dict[str, str]) -> str | None:
+    """Add the versions that make the next clips to ``dataset.json``; a warning if they are not those of the first.
+
+    Clips that are there are kept: they are whole, and each says in its ``labels.json`` what made it.
+    """
+    value = read_settings(folder)
+    first, since = value.get("versions"), value.get("versions_since", [])
+    if first == versions:
+        return None
+    if not isinstance(first, dict) or not isinstance(since, list):
+        raise BadFile(folder / SETTINGS_FILE, "versions, versions_since", [first, since], "an object and a list")
+    if versions not in since:
+        write_json(folder / SETTINGS_FILE, value | {"versions_since": [*since, versions]})
+    changed = [
+        f"{name} {first.get(name)} then, {versions.get(name)} now"
+        for name in sorted({*first, *versions})
+        if first.get(name) != versions.get(name)
+    ]
+    return f"{folder} was begun with other versions, which make other clips of the same seed: {'; '.join(changed)}"
 
 
 def discard_if_empty(folder: Path) -> bool:
     """Remove a data set that came to hold no clip, and its folder if nothing else is in it; whether it was removed."""
     if clips_of(folder):
         return False
-    shutil.rmtree(folder / "clips", ignore_errors=True)
+    shutil.rmtree(folder / CLIPS, ignore_errors=True)
     for name in (SETTINGS_FILE, MANIFEST):
         (folder / name).unlink(missing_ok=True)
     return True
@@ -99,12 +128,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 def clips_of(folder: Path) -> list[Clip]:
     """The finished clips of a data set, by id. Only looks for their seal; ``open_clip`` checks it."""
-    return [Clip(path.parent) for path in sorted((folder / "clips").glob("[!.]*/DONE"))]
+    return [Clip(path.parent) for path in sorted((folder / CLIPS).glob("[!.]*/DONE"))]
 
 
 def clean_up(folder: Path) -> None:
     """Remove what a killed run left: temporary files and folders, and clips that are not whole."""
-    for path in sorted((folder / "clips").glob("*")):
+    for path in sorted((folder / CLIPS).glob("*")):
         if path.is_dir() and (path.name.startswith(".") or not is_done(path)):
             shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob(".*.tmp*"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from render.clip import plain, write_depth, write_labels, write_masks
-from render.given import given_motion, measured, read_stage, room_of
+from render.given import caption_of, given_take, read_stage, room_of
 from render.labels import SCHEMA_VERSION, LabelTable, PersonFrame, contact_frames, depth_in_body
 from render.look import Look, draw_look, read_looks
 from render.plan import LOOK, MOTION, ClipPlan, JobSettings
@@ -88,8 +88,9 @@ class Studio:
         settings = self.settings
         look_rng = np.random.default_rng(take_seed(LOOK))
         if settings.interaction is not None:
-            given = given_motion(settings.interaction, settings.fps, settings.seconds)
-            motion, actions = measured(replace(given, meta=replace(given.meta, text=prompt)), self.model, self.room)
+            motion, actions, given = given_take(
+                settings.interaction, settings.fps, settings.seconds, self.model, self.room
+            )
             return self._show(motion, actions, look_rng, {}, self._doubts(given, motion), 0, "given")
         made = self.generator.generate(prompt, take_seed(MOTION), seconds=settings.seconds, fps=settings.fps)
         interaction = made.interaction
@@ -182,7 +183,7 @@ class Studio:
             "id": plan.id,
             "prompt": plan.prompt,
             "class": motion.meta.interaction_class,
-            "caption": show.match.get("caption", motion.meta.text),
+            "caption": show.match["caption"] if "caption" in show.match else caption_of(motion),
             "match": show.match,
             "warning": show.warning,
             "rejected": show.rejected,

@@ -179,8 +179,8 @@ def depth_in_body(points: np.ndarray, skin: np.ndarray) -> np.ndarray:
 
 
 def contact_frames(spans: Sequence[tuple[float, float]], times: np.ndarray) -> np.ndarray:
-    """Whether each contact (start, end seconds) holds at each time [T]: bool [T, C]; ends belong to it."""
+    """Whether each contact (start, end seconds) holds at each time [T]: bool [T, C]; its end is the first without."""
     if not spans:
         return np.zeros((len(times), 0), bool)
     start, end = np.array(spans, dtype=float).T
-    return (times[:, None] >= start - 1e-6) & (times[:, None] <= end + 1e-6)
+    return (times[:, None] >= start - 1e-6) & (times[:, None] < end - 1e-6)

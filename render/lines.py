@@ -11,6 +11,8 @@ import threading
 import time
 from typing import Any
 
+from render.blender.session import drop_tempdir
+
 EXIT_INTERRUPTED = 130
 BEAT = 0.5  # seconds between lines of progress
 CREEP = 20.0  # seconds in which what takes an unknown time comes two thirds of its way
@@ -34,8 +36,8 @@ class Interrupts:
         self.happened = True
         if not self.gentle:
             os.write(2, b"error: interrupted\n")
-            os._exit(EXIT_INTERRUPTED)
-        timer = threading.Timer(PATIENCE, os._exit, (EXIT_INTERRUPTED,))
+            _leave()
+        timer = threading.Timer(PATIENCE, _leave)
         timer.daemon = True
         timer.start()
         raise KeyboardInterrupt
@@ -44,6 +46,11 @@ class Interrupts:
         """Raise again what a library has swallowed: Blender does, where it calls Python itself."""
         if self.happened:
             raise KeyboardInterrupt
+
+
+def _leave() -> None:
+    drop_tempdir()
+    os._exit(EXIT_INTERRUPTED)
 
 
 class Lines:

@@ -135,12 +135,13 @@ def plan_take(settings: JobSettings, room: Room, take: int) -> tuple[ClipPlan, .
     """
     rng = np.random.default_rng(seed_of(settings.seed, take, CAMERA))
     prompt = settings.prompts[take % len(settings.prompts)]
+    slugs = _slugs([item.name for item in room.cameras])
     plans = []
     for name in chosen_cameras(settings.camera, room, rng):
         camera = room.camera(name).scaled(settings.width, settings.height)
         plans.append(
             ClipPlan(
-                id=f"{take:06d}" if settings.camera == CAMERA_RANDOM else f"{take:06d}_{_slug(name)}",
+                id=f"{take:06d}" if settings.camera == CAMERA_RANDOM else f"{take:06d}_{slugs[name]}",
                 take=take,
                 prompt=prompt,
                 camera_name=name,
@@ -184,6 +185,20 @@ def jitter(camera: Camera, room: Room, rng: np.random.Generator) -> Camera:
     k = camera.K.copy()
     k[[0, 1], [0, 1]] *= 1 + float(np.clip(rng.normal(0, JITTER_FOCAL), -0.04, 0.04))
     return replace(camera, K=k, world_from_camera=pose)
+
+
+def _slugs(names: Sequence[str]) -> dict[str, str]:
+    """A part of a folder's name for each camera; they differ, also on disks that do not tell capitals."""
+    plain = {name: _slug(name) for name in names}
+    taken: set[str] = set()
+    for name, slug in plain.items():
+        others = {other.casefold() for key, other in plain.items() if key != name} if slug.casefold() in taken else ()
+        number = 1
+        while plain[name].casefold() in taken or (number > 1 and plain[name].casefold() in others):
+            number += 1
+            plain[name] = f"{slug}-{number}"
+        taken.add(plain[name].casefold())
+    return plain
 
 
 def _slug(name: str) -> str:

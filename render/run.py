@@ -202,6 +202,7 @@ def _work(job: Job, takes: list[int], pipe: Any, scratch: Path, log: Path) -> No
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    os.environ["TMPDIR"] = str(scratch)  # Blender's own folder goes with the parent's, however this process ends
     code = 0
     try:
         _make_takes(job, takes, scratch, pipe.send)

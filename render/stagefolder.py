@@ -157,7 +157,7 @@ def _words(show: Performance, take: Take, title: str, model: BodyModel) -> dict[
     motion = show.interaction
     meta = meta_to_json(motion.meta)
     return {
-        "prompt": motion.meta.text,
+        "prompt": take.plans[0].prompt if motion.people else "",
         "title": title,
         "class": motion.meta.interaction_class,
         "seed": {"job": take.seed, "take": take.number},

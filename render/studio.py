@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from render.blender.session import drop_tempdir
 from render.lines import EXIT_INTERRUPTED, PARTS, Interrupts, Lines, Progress, Steps
 from synth.errors import BadOption, CareSynthError, Missing
 
@@ -418,6 +419,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = _ended(error, interrupts.happened, lines)
     with contextlib.suppress(OSError):
         sys.stderr.flush()
+    drop_tempdir()
     os._exit(code)
 
 

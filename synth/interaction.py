@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from os import PathLike
 from typing import Any
 
@@ -21,6 +22,8 @@ from synth.skeleton import transform_root
 
 VERSION = 1
 BETAS = 10
+MAX_AGE = 150  # years
+MAX_SECONDS = 1e7  # that a label may name; 115 days
 GENDERS = ("female", "male", "neutral")
 _ARRAYS = ("transl", "global_orient", "body_pose", "betas", "present", "fps", "version", "meta")
 
@@ -315,7 +318,7 @@ def load_interaction(path: str | PathLike[str]) -> Interaction:
         named = value.pop("props", [])
         meta = meta_from_json(value)
         listed = [(str(item["id"]), str(item["class"])) for item in named]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise BadFile(path, "meta", f"{type(error).__name__}: {error}", "the JSON object of an interaction") from None
     return Interaction(
         fps=float(fps),
@@ -343,6 +346,7 @@ def _read_props(
     )
 
 
+@np.errstate(over="ignore")  # what float32 does not hold is refused as infinite
 def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:
     """Read an AMASS npz: z up; poses of SMPL-H and SMPL-X are cut to the first 22 joints, the hands at rest.
 
@@ -358,16 +362,21 @@ def from_amass(path: str | PathLike[str], role: str = "person") -> Interaction:
     poses, trans = (arrays.get(key) for key in ("poses", "trans"))
     if poses is None or poses.ndim != 2 or poses.shape[1] < 66 or poses.dtype.kind != "f":
         raise BadFile(path, "poses", "nothing" if poses is None else poses.shape, "floats [T, 66 or more]")
-    if trans is None or trans.shape != (len(poses), 3):
-        raise BadFile(path, "trans", "nothing" if trans is None else trans.shape, f"floats [{len(poses)}, 3]")
+    if trans is None or trans.shape != (len(poses), 3) or trans.dtype.kind not in "iuf":
+        raise BadFile(
+            path, "trans", "nothing" if trans is None else f"{trans.dtype} {trans.shape}", f"floats [{len(poses)}, 3]"
+        )
     body = np.zeros((1, len(poses), 69), np.float32)
     width = 69 if poses.shape[1] == 72 else 63
     body[0, :, :width] = poses[:, 3 : 3 + width]
     betas = np.zeros((1, BETAS), np.float32)
     given = np.ravel(arrays.get("betas", np.zeros(0)))[:BETAS]
+    if given.dtype.kind not in "iuf":
+        raise BadFile(path, "betas", given.dtype, "numbers")
     betas[0, : len(given)] = given
     named = arrays["gender"] if "gender" in arrays else np.array("neutral")
-    gender = str(named.astype("U")) if named.shape == () and named.dtype.kind in "US" else "neutral"
+    gender = named.item() if named.shape == () and named.dtype.kind in "US" else "neutral"
+    gender = gender.decode("ascii", "replace") if isinstance(gender, bytes) else gender
     return Interaction(
         fps=float(rate),
         transl=trans[None].astype(np.float32),
@@ -402,9 +411,13 @@ def meta_from_json(value: Mapping[str, Any]) -> Meta:
         for item in value.get("contacts", ())
     )
     for name in ("captions", "roles", "genders", "ages", "stage"):
+        if isinstance(value.get(name), str):
+            raise TypeError(f"{name} is no list")
         data[name] = tuple(value.get(name, ()))
     core = value.get("core")
-    data["core"] = None if core is None else (float(core[0]), float(core[1]))
+    if core is not None:
+        start, end = core
+        data["core"] = (float(start), float(end))
     return Meta(**data)
 
 
@@ -472,6 +485,7 @@ def _check_arrays(motion: Interaction, where: str | PathLike[str]) -> None:
 
 def _check_meta(motion: Interaction, where: str | PathLike[str]) -> None:
     meta, people = motion.meta, motion.people
+    _check_words(meta, where)
     for name, allowed in (("roles", taxonomy.ROLES), ("genders", GENDERS)):
         values = getattr(meta, name)
         if len(values) != people:
@@ -481,6 +495,13 @@ def _check_meta(motion: Interaction, where: str | PathLike[str]) -> None:
             raise BadFile(where, f"meta.{name}", wrong[0], f"one of {', '.join(allowed)}")
     if meta.ages and len(meta.ages) != people:
         raise BadFile(where, "meta.ages", f"{len(meta.ages)} entries", f"none or one for each of {people} people")
+    for index, age in enumerate(meta.ages):
+        if not _is_number(age, MAX_AGE):
+            raise BadFile(where, f"meta.ages[{index}]", age, f"years, 0 to {MAX_AGE}")
+    if meta.core is not None:
+        start, end = meta.core
+        if not (_is_number(start, MAX_SECONDS) and _is_number(end, MAX_SECONDS) and start <= end):
+            raise BadFile(where, "meta.core", list(meta.core), "0 <= start <= end in seconds")
     if meta.interaction_class is not None and meta.interaction_class not in taxonomy.INTERACTIONS:
         raise BadFile(where, "meta.interaction_class", meta.interaction_class, "a class of the taxonomy")
     for index, prop in enumerate(motion.props):
@@ -498,19 +519,53 @@ def _check_meta(motion: Interaction, where: str | PathLike[str]) -> None:
         _check_span(where, at, contact.person, contact.start, contact.end, people)
         if contact.part not in taxonomy.BODY_PARTS:
             raise BadFile(where, f"{at}.part", contact.part, "a body part of the taxonomy")
-        if ("person" in contact.target) == ("object" in contact.target):
-            raise BadFile(where, f"{at}.with", dict(contact.target), "either a person and a part, or an object")
-        if "person" in contact.target and not (
-            contact.target["person"] in range(people) and contact.target.get("part") in taxonomy.BODY_PARTS
+        target: Any = contact.target
+        if not isinstance(target, Mapping) or ("person" in target) == ("object" in target):
+            found = dict(target) if isinstance(target, Mapping) else target
+            raise BadFile(where, f"{at}.with", found, "an object with either a person and a part, or an object")
+        if "object" in target and not _is_text(target["object"]):
+            raise BadFile(where, f"{at}.with.object", target["object"], "an id of furniture or a prop, or floor")
+        if "person" in target and not (
+            _is_index(target["person"], people) and target.get("part") in taxonomy.BODY_PARTS
         ):
-            raise BadFile(where, f"{at}.with", dict(contact.target), "the index of a person and a body part")
+            raise BadFile(where, f"{at}.with", dict(target), "the index of a person and a body part")
+
+
+def _check_words(meta: Meta, where: str | PathLike[str]) -> None:
+    """The types of what is neither an array nor a label in time."""
+    for name, value in (("text", meta.text), ("body_model", meta.body_model), ("room", meta.room)):
+        if not _is_text(value) and not (name == "room" and value is None):
+            raise BadFile(where, f"meta.{name}", value, "text" if name != "room" else "text or null")
+    for index, caption in enumerate(meta.captions):
+        if not _is_text(caption):
+            raise BadFile(where, f"meta.captions[{index}]", caption, "text")
+    for index, item in enumerate(meta.stage):
+        if not isinstance(item, Mapping):
+            raise BadFile(where, f"meta.stage[{index}]", item, "an object, as in room.json")
+    for name in ("source", "quality"):
+        if not isinstance(getattr(meta, name), Mapping):
+            raise BadFile(where, f"meta.{name}", getattr(meta, name), "an object")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is text that can be written as UTF-8."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _is_index(value: Any, count: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) < count
+
+
+def _is_number(value: Any, most: float) -> bool:
+    """Whether it is a number from 0 to ``most``; NaN is not."""
+    number: Any = value
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(0 <= number <= most)
 
 
 def _check_span(where: str | PathLike[str], at: str, person: Any, start: Any, end: Any, people: int) -> None:
-    if person not in range(people):
-        raise BadFile(where, f"{at}.person", person, f"an index below {people}")
-    numbers = isinstance(start, (int, float)) and isinstance(end, (int, float))
-    if not numbers or not np.isfinite([start, end]).all() or not 0 <= start < end:
+    if not _is_index(person, people):
+        raise BadFile(where, f"{at}.person", person, f"a whole number below {people}")
+    if not _is_number(start, MAX_SECONDS) or not _is_number(end, MAX_SECONDS) or not start < end:
         raise BadFile(where, f"{at}.start, end", [start, end], "0 <= start < end in seconds")
 
 

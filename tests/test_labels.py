@@ -133,9 +133,9 @@ def test_more_people_than_a_mask_can_number_are_refused():
         LabelTable(1, 255, 10.0)
 
 
-def test_contacts_hold_between_start_and_end():
+def test_contacts_hold_from_their_start_up_to_their_end():
     times = np.arange(5) / 10
-    assert contact_frames([(0.1, 0.3)], times)[:, 0].tolist() == [False, True, True, True, False]
+    assert contact_frames([(0.1, 0.3)], times)[:, 0].tolist() == [False, True, True, False, False]
     assert contact_frames([], times).shape == (5, 0)
 
 

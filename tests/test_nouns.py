@@ -270,6 +270,54 @@ def test_broken_interactions_are_refused_by_field_and_nothing_is_written(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        *((f"meta.text: found {found}", {"text": value}) for found, value in ((5, 5), ("None", None))),
+        *(("meta.contacts[0].with", {"with": value}) for value in ("floor", None, 5, ["person"])),
+        ("meta.contacts[0].with", {"with": {"person": 0.0, "part": "head"}}),
+        ("meta.contacts[0].with.object", {"with": {"object": 5}}),
+        ("meta.contacts[0].person", {"person": 1.0}),
+        ("meta.contacts[0].start, end", {"end": float("inf")}),
+        ("meta.contacts[0].start, end", {"end": 10**400}),
+        ("meta: found ValueError", {"core": [1]}),
+        ("meta.core", {"core": [0.0, float("nan")]}),
+        *((f"meta.ages[0]: found {value}", {"ages": [value, 50]}) for value in ("old", -5, float("inf"))),
+        ("meta.source", {"source": None}),
+        ("meta.captions[0]", {"captions": [5]}),
+        ("meta.captions[0]", {"captions": ["\ud800"]}),
+        ("meta: found TypeError", {"captions": "text"}),
+        ("meta.stage[0]", {"stage": [5]}),
+        ("betas", {}),
+    ],
+)
+def test_files_of_other_types_and_ranges_are_refused_by_field(tmp_path, field, change):
+    path = tmp_path / "a.npz"
+    pair().save(path)
+    contents = read_npz(path)
+    meta = json.loads(str(contents["meta"]))
+    for key, value in change.items():
+        (meta if key in meta else meta["contacts"][0])[key] = value
+    contents["meta"] = np.array(json.dumps(meta))
+    if not change:
+        contents["betas"] = np.zeros((2, 50), np.float32)
+    np.savez(path, **contents)
+    with pytest.raises(BadFile) as refused:
+        load_interaction(path)
+    assert f"{path}: {field}" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_amass_files_of_other_types_are_refused_by_field(tmp_path):
+    good = {"poses": np.zeros((4, 72)), "trans": np.zeros((4, 3)), "mocap_framerate": np.array(120.0)}
+    for name, array in (("betas", np.array(["fat"] * 10)), ("trans", np.full((4, 3), "x")), ("betas", [1e300] * 10)):
+        write_npz(tmp_path / "bad.npz", good | {name: np.asarray(array)})
+        with pytest.raises(BadFile, match=name):
+            from_amass(tmp_path / "bad.npz")
+    write_npz(tmp_path / "odd.npz", good | {"gender": np.array("f\xe9".encode()), "betas": np.zeros(50)})
+    assert from_amass(tmp_path / "odd.npz").meta.genders == ("neutral",)
+
+
 def test_damaged_and_hostile_files_are_refused(tmp_path):
     pair().save(tmp_path / "x.npz")
     whole = (tmp_path / "x.npz").read_bytes()

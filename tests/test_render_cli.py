@@ -57,6 +57,8 @@ def refused(capfd, given):
         ({"size": "²x240"}, "WIDTHxHEIGHT"),
         ({"seconds": "0"}, "--seconds"),
         ({"seconds": "nan"}, "--seconds"),
+        ({"seconds": "60", "fps": "25", "size": "1920x1080"}, "--seconds: found 60; expected at most 41.4"),
+        ({"prompt": "a nurse \udce9"}, "UTF-8"),
         ({"fps": "0"}, "--fps"),
         ({"samples": "0"}, "--samples"),
         ({"seed": "-1"}, "--seed"),
@@ -92,6 +94,21 @@ def test_bad_files_of_prompts(tmp_path, capfd, content):
     file = tmp_path / "prompts.txt"
     file.write_bytes(content)
     assert "prompts.txt" in refused(capfd, arguments(tmp_path / "out", prompt=None, prompts=file))
+
+
+def test_a_file_of_prompts_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_bytes(b"\xef\xbb\xbfa nurse walks\r\n")
+    assert cli.read_prompts((), file) == ("a nurse walks",)
+
+
+def test_a_folder_named_like_a_built_in_room_is_not_meant(tmp_path, monkeypatch):
+    (tmp_path / "ward_03").mkdir()
+    monkeypatch.chdir(tmp_path)
+    given = cli.render.make_context("synth-render", [*arguments(tmp_path / "out"), "--generator", "retrieval"]).params
+    del given["as_json"]
+    settings = cli.Options(**given).settings()
+    assert (settings.scene, settings.inputs) == ("ward_03", ())
 
 
 def test_damaged_room_folders(tmp_path, capfd):
@@ -150,9 +167,10 @@ def digest(folder):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Two clips, made in one go by one worker."""
-    out = tmp_path_factory.mktemp("job") / "A"
-    done = run([*arguments(out, n=2), "--json"])
+    out, temporary = tmp_path_factory.mktemp("job") / "A", tmp_path_factory.mktemp("tmp")
+    done = run([*arguments(out, n=2), "--json"], env=os.environ | {"TMPDIR": str(temporary)})
     assert done.returncode == 0, done.stderr
+    assert not list(temporary.glob("*"))  # Blender's own folders are gone too
     return out, json.loads(done.stdout)
 
 

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from render.blender.session import drop_tempdir
 from render.clip import FILES, is_done, new_clip, open_clip, plain, write_depth, write_masks
-from render.dataset import clean_up, discard_if_empty, locked, open_dataset, write_manifest
+from render.dataset import clean_up, discard_if_empty, locked, note_versions, open_dataset, write_manifest
 from render.plan import JobSettings
 from render.video import check_size, video_writer, write_poster
 from synth.errors import BadFile, BadOption
@@ -125,6 +127,40 @@ def test_a_folder_belongs_to_one_job(tmp_path):
     (folder / "dataset.json").write_text("[]")
     with pytest.raises(BadFile):
         open_dataset(folder, JOB, {})
+
+
+def test_a_job_that_ended_before_it_was_a_data_set_is_no_obstacle(tmp_path):
+    folder = tmp_path / "d"
+    (folder / "clips").mkdir(parents=True)
+    (folder / ".dataset.17.tmp.json").write_text("{")
+    assert open_dataset(folder, JOB, {})
+    other = tmp_path / "other"
+    (other / "clips" / "mine").mkdir(parents=True)
+    with pytest.raises(BadOption, match="clips and no data set"):
+        open_dataset(other, JOB, {})
+
+
+def test_a_job_that_goes_on_with_other_versions_says_so(tmp_path):
+    old, new = {"bpy": "5.0.1", "numpy": "2.0"}, {"bpy": "5.2", "numpy": "2.0"}
+    open_dataset(tmp_path, JOB, old)
+    assert note_versions(tmp_path, old) is None
+    for _ in range(2):
+        warning = note_versions(tmp_path, new)
+        assert warning is not None
+        assert warning.endswith(": bpy 5.0.1 then, 5.2 now")
+        stored = json.loads((tmp_path / "dataset.json").read_text())
+        assert (stored["versions"], stored["versions_since"]) == (old, [new])
+    assert not open_dataset(tmp_path, JOB, new)  # and it stays the same job's
+
+
+def test_blender_s_folder_goes_and_nobody_else_s(tmp_path, monkeypatch):
+    for name, stays in (("blender_x", False), ("tmp", True)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+        app = SimpleNamespace(tempdir=f"{tmp_path / name}/")
+        monkeypatch.setitem(sys.modules, "bpy", SimpleNamespace(app=app))
+        drop_tempdir()
+        assert (tmp_path / name).exists() == stays
 
 
 def test_one_job_at_a_time_works_in_a_folder(tmp_path):

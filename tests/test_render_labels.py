@@ -6,18 +6,22 @@ z-buffer in NumPy that knows nothing of Blender.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from render.blender.materials import see_through
 from render.blender.session import RenderSettings, quiet
-from render.blender.stage import SEE_THROUGH, Stage
+from render.blender.stage import Stage
 from render.film import BodyTruth, Performance
 from render.labels import NEAR_MISS, VISIBLE, LabelTable
 from render.look import draw_look
 from synth.body import load_body
 from synth.body.shape import draw_person
+from synth.camera import Camera, look_at, pinhole_matrix
+from synth.gltf import Material, SceneMesh
 from synth.interaction import Interaction, Meta
 from synth.rooms import BUILTIN, load_room, room_meshes
 from synth.rotation import matrix_to_axis_angle
@@ -87,7 +91,7 @@ def test_labels_agree_with_pixels(name, model, tmp_path):
                       Path(tmp_path))  # fmt: skip
         stage.pose(vertices)
     bodies = [points[handle.faces] for points, handle in zip(vertices, stage.people, strict=True)]
-    solid = [mesh.vertices[mesh.faces] for mesh in meshes if mesh.material.alpha >= SEE_THROUGH]
+    solid = [mesh.vertices[mesh.faces] for mesh in meshes if not see_through(mesh.material)]
     triangles = np.concatenate([*bodies, *solid])
     numbers = np.repeat([1, 2, 0], [*map(len, bodies), sum(map(len, solid))])
     judged = 0
@@ -139,21 +143,59 @@ def check_joints(labels, mask, camera):
         assert np.hypot(columns - x, rows - y).min() <= allowed
 
 
-def test_most_of_a_body_in_the_open_is_visible(model, tmp_path):
-    """A person alone before the camera: the near side's joints are seen, none is lost outside."""
-    room = load_room("ward_06")
+def facing_camera(model, person, width=240, height=320):
+    """People, their truths and look, and a camera 2.5 m before one person's face; in no room's way."""
+    room = replace(load_room("ward_06"), furniture=())
     motion = standing_people(room, model, 5)
     rest = model.rest_joints(motion.betas)
     joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
     look = draw_look(np.random.default_rng(3), motion.meta)
-    show = Performance(motion, joints, None, look, {}, None, 0)
-    vertices, truths = next(iter(BodyTruth(model, show).frames()))
-    chest = joints[0, 0, JOINT["spine3"]]
-    from synth.camera import Camera, look_at, pinhole_matrix
-
-    facing = vertices[0][list(model.landmarks["nose"])].mean(0) - joints[0, 0, JOINT["head"]]
+    vertices, truths = next(iter(BodyTruth(model, Performance(motion, joints, None, look, {}, None, 0)).frames()))
+    chest = joints[person, 0, JOINT["spine3"]]
+    facing = vertices[person][list(model.landmarks["nose"])].mean(0) - joints[person, 0, JOINT["head"]]
     eye = chest + facing / np.linalg.norm(facing[:2]) * 2.5
-    camera = Camera("pinhole", 240, 320, pinhole_matrix(240, 320, 50), world_from_camera=look_at(eye, chest))
+    camera = Camera("pinhole", width, height, pinhole_matrix(width, height, 50), world_from_camera=look_at(eye, chest))
+    return room, motion, look, vertices, truths, camera
+
+
+def pane(camera, distance, name, alpha):
+    """A wide pane across the view of ``camera``."""
+    corners = np.array([[-3, -3, distance], [3, -3, distance], [3, 3, distance], [-3, 3, distance]], float)
+    world = corners @ camera.world_from_camera[:3, :3].T + camera.position
+    material = Material(name, (0.8, 0.8, 0.8), 0.5, 0.0, (0.0, 0.0, 0.0), alpha)
+    return SceneMesh(name, world, np.array([[0, 1, 2], [0, 2, 3]]), material)
+
+
+CLEAR = (("glass.opaque", 1.0), ("fluid.opaque", 1.0), ("net.opaque", 1.0), ("acrylic", 0.4), ("mirror", 0.1))
+SOLID = (("wood.clear", 0.1), ("acrylic", 0.6))
+
+
+def test_what_is_see_through_is_so_for_ids_depth_and_rays_alike(model, tmp_path):
+    """By what the surface is in the picture: glass of alpha 1 is clear, wood of alpha 0.1 is not; nothing is mixed."""
+    room, motion, look, vertices, truths, camera = facing_camera(model, 0, 48, 64)
+    results = []
+    for panes in ((), CLEAR, *((solid,) for solid in SOLID)):
+        meshes = [pane(camera, 1 + 0.05 * index, *one) for index, one in enumerate(panes)]
+        with quiet():
+            stage = Stage(room, meshes, model, look, motion.betas, "day", np.random.SeedSequence(1), camera,
+                          RenderSettings(48, 64, device="cpu", threads=1), Path(tmp_path))  # fmt: skip
+            stage.pose([vertices[0], None])
+            ids, depth = stage.labels()
+            table = LabelTable(1, 2, motion.fps)
+            table.add(0, [truths[0], None], ids, camera, stage.cast)
+        results.append((ids, depth, table.arrays["keypoints"][0, 0, :, 2], table.arrays["joints_visibility"][0, 0]))
+    bare, behind_clear, *behind_solid = results
+    assert np.count_nonzero(bare[0] == 1) > 300
+    assert all(np.array_equal(one, other) for one, other in zip(bare, behind_clear, strict=True))
+    for ids, depth, *seen in behind_solid:
+        assert not ids.any()
+        assert np.allclose(depth, 1.0, atol=1e-3)
+        assert VISIBLE not in np.concatenate(seen)
+
+
+def test_most_of_a_body_in_the_open_is_visible(model, tmp_path):
+    """A person alone before the camera: the near side's joints are seen, none is lost outside."""
+    room, motion, look, vertices, truths, camera = facing_camera(model, 0)
     with quiet():
         stage = Stage(room, [], model, look, motion.betas, "day", np.random.SeedSequence(1), camera,
                       RenderSettings(240, 320, device="cpu", threads=2), Path(tmp_path))  # fmt: skip

@@ -96,6 +96,16 @@ def test_ids_hold_neither_dots_nor_spaces():
         assert not set(plan.id) & set(". /\\")
 
 
+def test_cameras_whose_names_are_alike_get_ids_of_their_own():
+    names = ("bed_cam", "bed-cam", "左", "右", "door", "Door", "bed-cam-2")
+    cameras = tuple(replace(ROOM.cameras[0], name=name) for name in names)
+    plans = plan_take(replace(JOB, camera="all"), replace(ROOM, cameras=cameras), 0)
+    ids = [plan.id.removeprefix("000000_") for plan in plans]
+    assert ids == ["bed-cam", "bed-cam-3", "camera", "camera-2", "door", "Door-2", "bed-cam-2"]
+    alone = plan_take(replace(JOB, camera="右"), replace(ROOM, cameras=cameras), 0)
+    assert [plan.id for plan in alone] == ["000000_camera-2"]
+
+
 def test_an_unknown_camera_names_the_nearest():
     name = ROOM.cameras[0].name
     with pytest.raises(BadOption, match=name):

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 
 from render import studio
-from render.given import given_motion, measured, one_at_a_time, read_stage
+from render.given import caption_of, given_motion, given_take, measured, one_at_a_time, read_stage
 from render.look import draw_look, read_looks
 from render.plan import MOTION, seed_of
 from render.stagefolder import new_folder
 from synth.body import load_body
 from synth.body.outfits import dressed_faces
+from synth.corpus.library import entry as library_entry
 from synth.corpus.retrieve import RetrievalGenerator
 from synth.errors import BadFile, BadOption
 from synth.gltf import read_glb
@@ -32,6 +33,7 @@ from synth.motion.quality import state_of
 from synth.rooms import load_room, save_room
 from synth.rooms.props import handle
 from synth.skeleton import JOINT, SMPL_JOINTS, SMPL_PARENTS
+from synth.taxonomy import ACTIONS
 
 ROOT = Path(__file__).parent.parent
 PROMPT, SEED, SECONDS, FPS = "staff helps patient up", 7, 4.0, 10.0
@@ -475,6 +477,7 @@ def test_a_file_of_motion_is_filmed_by_synth_render(tmp_path, helped):
     assert done.returncode == 0, done.stderr
     told, arrays = labels(out)
     assert (told["frames"], len(arrays["time"]), told["light"], told["prompt"]) == (3, 3, "evening", PROMPT)
+    assert (told["class"], told["caption"]) == (None, None)  # nobody is helped up in so short a part
     assert json.loads((out / "dataset.json").read_text())["settings"]["inputs"].keys() == {"interaction"}
 
 
@@ -502,10 +505,44 @@ def test_any_rate_can_be_filmed_at_any_other(tmp_path, fps):
         given_motion(tmp_path / "odd.npz", fps, whole.seconds + 1)
 
 
+@pytest.mark.parametrize("fps", [1.0, 3.0, 10.0])
+def test_a_fall_is_a_fall_in_a_slow_video(tmp_path, fps, body):
+    library_entry("fall_backward_02").load().save(tmp_path / "fall.npz")
+    motion, actions, _ = given_take(tmp_path / "fall.npz", fps, None, body, load_room("ward_06"))
+    assert motion.meta.interaction_class == "fall_backward"
+    assert [segment.label for segment in actions.segments] == ["standing", "fall", "fallen"]
+    assert actions.segments[-1].end == pytest.approx(motion.seconds)
+    for frame, label in enumerate(actions.frame_labels[0]):
+        (now,) = [item for item in actions.segments if item.start - 1e-6 <= frame / fps < item.end - 1e-6]
+        assert ACTIONS[label] == now.label
+
+
 def test_a_class_that_is_not_shown_is_not_stated(helped, body):
     motion, room = load_interaction(helped), load_room("ward_03")
     assert measured(motion, body, room)[0].meta.interaction_class == motion.meta.interaction_class
     assert measured(motion.window(0.0, 1.0), body, room)[0].meta.interaction_class is None
+
+
+@pytest.mark.parametrize("name", ["comfort_touch_04", "hand_over_object_02", "push_wheelchair_01", "talk_standing_02"])
+def test_what_two_do_together_is_stated_where_contacts_show_it(name, body):
+    """The staff's hand on the patient, the thing passed on, the wheelchair's handles; and that both are there."""
+    motion, room = library_entry(name).load().resample(4.0), load_room("ward_06")
+    found = measured(motion, body, room)[0]
+    assert found.meta.interaction_class == motion.meta.interaction_class
+    assert caption_of(found) == motion.meta.captions[0]
+    staff = motion.meta.roles.index("staff")
+    changed = replace(motion, transl=motion.transl.copy(), present=motion.present.copy())
+    changed.transl[staff, :, 0] += 4.0
+    changed.present[staff] = not name.startswith("talk")
+    alone = measured(changed, body, room)[0]
+    assert alone.meta.interaction_class is None
+    assert caption_of(alone) is None
+
+
+def test_a_motion_without_a_class_keeps_its_words(body):
+    motion = library_entry("walk_01").load()
+    words = replace(motion, meta=replace(motion.meta, text="she walks", captions=(), interaction_class=None))
+    assert caption_of(measured(words.window(0, 1).resample(FPS), body, load_room("ward_06"))[0]) == "she walks"
 
 
 def test_things_are_held_by_who_holds_them(helped, body):
@@ -594,6 +631,7 @@ def test_a_stage_of_a_future_version_or_with_a_field_gone(tmp_path, staged, stag
     cases = (
         ({"format": "other"}, "format"), ({"room": None}, "room.scene"), ({"seed": 3}, "seed"),
         ({"light": {"mood": "dawn", "variation": {}}}, "light.mood"), ({"cameras": [1]}, "cameras"),
+        ({"cameras": [stage["cameras"][0]] * 2}, "cameras[1].name"),
         ({"light": {"mood": "day", "variation": {"sun": "x"}}}, "light.variation.sun"),
         ({"people": [{"look": {"outfit": "armour"}}]}, "people.look[0].outfit"),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 from render.blender.session import load_bpy
 from synth.gltf import Material
 
+CLEARER = 0.5  # of opacity: ids, depth and the rays of the labels go through what holds back less light
 GLOW = "glow"  # label of the emission node whose strength the light sets
 
 
@@ -91,11 +92,28 @@ def make_material(m: Material) -> Any:
     material = bpy.data.materials.new(m.name)
     if material.node_tree is None:  # Blender before 5.0
         material.use_nodes = True
-    kind = m.name.split(".")[0]
-    material["kind"] = kind
-    material.diffuse_color = (*m.base_color, m.alpha)  # Workbench
-    KINDS.get(kind, _plain)(Nodes(material.node_tree), m)
+    material["kind"] = kind_of(m)
+    material.diffuse_color = (*m.base_color, opacity(m))  # Workbench
+    KINDS.get(kind_of(m), _plain)(Nodes(material.node_tree), m)
     return material
+
+
+def kind_of(m: Material) -> str:
+    """The first word of a material's name."""
+    return m.name.split(".")[0]
+
+
+def opacity(m: Material) -> float:
+    """The share of light that the surface built for ``m`` holds back, 0 to 1: only plain ones go by ``alpha``."""
+    builder = KINDS.get(kind_of(m), _plain)
+    if builder is _plain:
+        return m.alpha
+    return CLEAR_KINDS.get(kind_of(m), 1.0)
+
+
+def see_through(m: Material) -> bool:
+    """Whether the labels are of what is behind such a surface. The one answer for ids, depth and rays."""
+    return opacity(m) < CLEARER
 
 
 def _plain(n: Nodes, m: Material) -> None:
@@ -210,7 +228,7 @@ def _glass(n: Nodes, m: Material) -> None:
     """A thin pane: mostly clear, with some reflection (true refraction would be noise without gain)."""
     clear = n.add("BsdfTransparent", {"Color": (*m.base_color, 1.0)}).outputs[0]
     shine = n.add("BsdfGlossy", {"Roughness": 0.03, "Color": (1, 1, 1, 1)}).outputs[0]
-    n.finish(n.mix(0.05 if m.name.startswith("glass") else 0.2, clear, shine))
+    n.finish(n.mix(opacity(m), clear, shine))
 
 
 def _weave(n: Nodes, m: Material, threads: float, depth: float, sheen: float) -> Any:
@@ -259,7 +277,7 @@ def _cloth(n: Nodes, m: Material) -> None:
 def _net(n: Nodes, m: Material) -> None:
     clear = n.add("BsdfTransparent").outputs[0]
     soft = n.add("BsdfTranslucent", {"Color": (*m.base_color, 1)}).outputs[0]
-    n.finish(n.mix(0.4, clear, soft))
+    n.finish(n.mix(opacity(m), clear, soft))
 
 
 def _leather(n: Nodes, m: Material) -> None:
@@ -336,6 +354,8 @@ def _shade(n: Nodes, m: Material) -> None:
     glow = n.add("Emission", {"Color": (1.0, 0.72, 0.42, 1.0), "Strength": 0.0}, label=GLOW).outputs[0]
     n.finish(n.add("AddShader", {0: cloth, 1: glow}).outputs[0])
 
+
+CLEAR_KINDS = {"glass": 0.05, "fluid": 0.2, "net": 0.4}  # opacity of what is built, whatever its alpha
 
 KINDS: dict[str, Callable[[Nodes, Material], None]] = {
     "paint": _paint, "vinyl": _vinyl, "planks": _planks, "wood": _wood, "metal": _metal, "mirror": _plain,

@@ -1,7 +1,8 @@
 """What is read back from a rendered frame: colour, exact instance ids and depth.
 
-The ids and the depth come from a second scene that shares every object with the first and is rendered by Cycles with
-one sample through each pixel's centre, so that no id is blended with its neighbour's.
+The ids and the depth come from a second scene that shares the objects of the first and is rendered by Cycles with one
+sample through each pixel's centre, so that no id is blended with its neighbour's. One sample meets a surface that is
+partly clear or not by chance; so what is see-through is left out there, and all else is opaque.
 """
 
 from __future__ import annotations
@@ -42,13 +43,14 @@ def render_colour(scene: Any, folder: Path, seed: int, window: tuple[int, int, i
 
 
 def label_scene(scene: Any, settings: RenderSettings) -> Any:
-    """A second scene with the same objects and camera that renders ids and depth; call it when all is staged."""
+    """A second scene with the same camera and all that is not see-through; call it when all is staged."""
     bpy = load_bpy()
     labels = bpy.data.scenes.new("labels")
     for child in scene.collection.children:
         labels.collection.children.link(child)
     for item in scene.collection.objects:
-        labels.collection.objects.link(item)
+        if not is_see_through(item):
+            labels.collection.objects.link(item)
     labels.camera = scene.camera
     labels.render.engine = "CYCLES"
     apply_size(labels, settings)
@@ -61,6 +63,7 @@ def label_scene(scene: Any, settings: RenderSettings) -> Any:
     cycles.pixel_filter_type = "BOX"
     cycles.filter_width = _CENTRE
     layer = labels.view_layers[0]
+    layer.material_override = bpy.data.materials.new("opaque")
     layer.use_pass_combined = False
     layer.use_pass_object_index = True
     layer.use_pass_z = True
@@ -71,6 +74,11 @@ def label_scene(scene: Any, settings: RenderSettings) -> Any:
     image.exr_codec = "NONE"
     image.use_exr_interleave = True
     return labels
+
+
+def is_see_through(item: Any) -> bool:
+    """Whether labels are of what is behind an object (``render.blender.materials.see_through``)."""
+    return bool(item.get("see_through", False))
 
 
 def render_labels(labels: Any, folder: Path, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from render.blender.materials import make_material
+from render.blender.materials import kind_of, make_material, see_through
 from render.blender.session import load_bpy
 from synth.gltf import Material, SceneMesh
 from synth.room import Furniture, Room
@@ -19,9 +19,9 @@ SHARP_ANGLE = np.radians(38.0)  # edges that bend more stay sharp
 def add_room(scene: Any, room: Room, meshes: Sequence[SceneMesh], leave_out: Sequence[str] = ()) -> list[Any]:
     """Put a room's meshes into ``scene``; furniture ids in ``leave_out`` are skipped.
 
-    Every object carries the custom properties ``furniture`` (the piece's id, "" for walls and decoration) and ``part``
-    (the mesh's name). A piece's objects stand in its own frame (``matrix_world`` is its box's pose), so that grain and
-    weave follow the furniture and not the room.
+    Every object carries the custom properties ``furniture`` (the piece's id, "" for walls and decoration), ``part``
+    (the mesh's name) and ``see_through`` (whether labels are of what is behind it). A piece's objects stand in its own
+    frame (``matrix_world`` is its box's pose), so that grain and weave follow the furniture and not the room.
 
     Returns:
         The Blender objects in the order of ``meshes``.
@@ -53,7 +53,8 @@ def _objects(scene: Any, placed: Sequence[tuple[SceneMesh, Furniture | None]]) -
         item.data.materials.append(materials[mesh.material])
         item["furniture"] = owner.id if owner else ""
         item["part"] = mesh.name
-        if mesh.material.name.split(".")[0] in ("outside", "glass", "fluid", "net"):
+        item["see_through"] = see_through(mesh.material)
+        if kind_of(mesh.material) in ("outside", "glass", "fluid", "net"):
             item.visible_shadow = False  # daylight passes
         scene.collection.objects.link(item)
         objects.append(item)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from synth.errors import BadOption, Missing
@@ -141,6 +144,14 @@ def _use_gpu(device: str) -> bool:
     if device == "gpu":
         raise BadOption("--device", "gpu", "a GPU that Cycles can use; it found none, try --device cpu")
     return False
+
+
+def drop_tempdir() -> None:
+    """Remove the folder that Blender made for temporary files, if it is in this process; ``os._exit`` leaves it."""
+    app = getattr(sys.modules.get("bpy"), "app", None)
+    folder = Path(getattr(app, "tempdir", ""))
+    if folder.name.startswith("blender_"):  # never the folder that everybody shares
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 from render.blender import light, people, props
 from render.blender import room as room_builder
 from render.blender.camera import set_camera
-from render.blender.passes import label_scene, render_colour, render_labels
+from render.blender.passes import is_see_through, label_scene, render_colour, render_labels
 from render.blender.rays import cast_rays
 from render.blender.session import RenderSettings, new_scene
 from render.look import Look
@@ -19,8 +19,6 @@ from synth.camera import Camera
 from synth.gltf import SceneMesh
 from synth.interaction import Prop
 from synth.room import Room
-
-SEE_THROUGH = 0.5  # of alpha: Cycles' ids look through surfaces that are clearer
 
 
 class Stage:
@@ -52,9 +50,9 @@ class Stage:
         self.camera, self.scratch = camera, scratch
         self.scene = new_scene(settings)
         self.room = objects = room_builder.add_room(self.scene, room, meshes)
-        for item, mesh in zip(objects, meshes, strict=True):
-            item.hide_viewport = mesh.material.alpha < SEE_THROUGH  # still rendered, but rays pass, as for the ids
         self.props = [props.add_prop(self.scene, room, objects, prop) for prop in moving]
+        for item in self.scene.objects:
+            item.hide_viewport = is_see_through(item)  # still in the picture, but rays pass, as in the label scene
         if isinstance(variation, np.random.SeedSequence):
             variation = light.draw_light(np.random.default_rng(variation))
         light.set_light(self.scene, room, mood, variation)

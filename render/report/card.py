@@ -62,7 +62,7 @@ def card_text(records: Sequence[ClipRecord], dataset: Mapping[str, Any]) -> str:
         "## How to load it\n",
         _LOADING,
         "## How it was made\n",
-        _settings(settings, dataset.get("versions")),
+        _settings(settings, dataset.get("versions"), dataset.get("versions_since")),
         "## Licences and credits\n",
         _licences(records),
         "## What it is not\n",
@@ -141,12 +141,13 @@ _LIMITS = """- Made to train and to test models that watch over people in care; 
 """
 
 
-def _settings(settings: Any, versions: Any) -> str:
+def _settings(settings: Any, versions: Any, since: Any = None) -> str:
     shown = json.dumps(settings or {}, indent=1, sort_keys=True, ensure_ascii=False).replace("```", "` ` `")
     lines = f"```json\n{shown}\n```\n"
-    if isinstance(versions, Mapping) and versions:
-        named = ", ".join(f"{text_cell(n)} {text_cell(v)}" for n, v in sorted(versions.items()))
-        lines += f"\nVersions: {named}.\n"
+    for title, made_by in (("Versions", versions), *(("Then", item) for item in since or ())):
+        if isinstance(made_by, Mapping) and made_by:
+            named = ", ".join(f"{text_cell(n)} {text_cell(v)}" for n, v in sorted(made_by.items()))
+            lines += f"\n{title}: {named}.\n"
     return lines
 
 
