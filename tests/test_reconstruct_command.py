@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
+import imageio_ffmpeg
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.reconstruct import made
 from benchmarks.recordings import Recording, masks, record
@@ -19,11 +22,16 @@ from synth.errors import BadFile
 from synth.interaction import load_interaction
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
-from synth.reconstruct.annotated import bridged, read_annotations, told_enough
+from synth.reconstruct import pipeline, segment
+from synth.reconstruct.annotated import Annotated, bridged, read_annotations, terms_of, told_enough
 from synth.reconstruct.estimates import estimated_crops, placed
 from synth.reconstruct.grounding import stood
 from synth.reconstruct.hmr2 import HMR2, HMR2Config
+from synth.reconstruct.keypoints import Observed
+from synth.reconstruct.lifting import Exemplars
 from synth.reconstruct.raster import mask_iou
+from synth.reconstruct.regions import LABEL, Regions
+from synth.reconstruct.scenery import depth_from_file, people_masks
 from synth.reconstruct.stages import Stages
 from synth.reconstruct.stature import betas_of_height, body_height, shared_scale, tallness
 from synth.reconstruct.video import open_video
@@ -99,6 +107,7 @@ def test_the_folder_has_overlay_cloud_record_and_page(recording: Recording, foun
     assert [person["role"] for person in quality["people"]] == list(recording.motion.meta.roles)
     assert quality["optics"] == "recording"
     assert quality["floor_tilt"] < 2
+    assert quality["scale"] == pytest.approx(1.0, abs=0.05)
     assert all(person["reprojection"] < 8 for person in quality["people"])
     assert (found / "cloud.ply").stat().st_size > 1000
     assert "staff" in (found / "index.html").read_text()
@@ -110,6 +119,65 @@ def test_the_same_again_is_refused_but_by_force(
     status, _, error = run(capsys, recording.folder, "--out", found)
     assert status == 2
     assert "--force" in error
+    status, _, error = run(capsys, recording.folder, "--out", found / "new", "--seed", "-1")
+    assert (status, error) == (2, "error: --seed: found -1; expected a whole number of 0 or more\n")
+
+
+def test_other_annotations_keep_the_recordings_camera_masks_and_terms_and_leave_nothing_of_an_older_run(
+    recording: Recording, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """COCO keypoints for a recording's folder, over a folder of results; its room turns out to be none."""
+    folder, out = tmp_path / "data" / "site" / "room" / "20260101T000000", tmp_path / "out"
+    shutil.copytree(recording.folder, folder)
+    shutil.copytree(found, out)
+    (folder.parents[2] / "dataset.json").write_text(json.dumps({
+        "format": "caresynth-recordings", "version": 1,
+        "licence": {"name": "Contract 7", "commercial": True, "credit": "Recorded at home."},
+    }))  # fmt: skip
+    told = json.loads((folder / "sequence.json").read_text()) | {"frames": 10}
+    told["key_frames"] = [item for item in told["key_frames"] if item["frame"] < 10]
+    for person in told["people"]:
+        person["annotations"] = [item for item in person["annotations"] if item["frame"] < 10]
+    (folder / "sequence.json").write_text(json.dumps(told))
+    for picture in sorted((folder / "frames").iterdir())[10:]:
+        picture.unlink()
+    images = [{"id": at, "file_name": f"{at}.jpg", "width": 320, "height": 240} for at in range(told["frames"])]
+    people = [
+        {"image_id": item["frame"], "bbox": item["box"], "track_id": person["id"], "keypoints": item["keypoints"]}
+        for person in told["people"] for item in person["annotations"]
+    ]  # fmt: skip
+    shy = [{"image_id": 0, "bbox": [0, 0, 9, 9], "track_id": 77, "keypoints": [5, 5, 2] + [0] * 48}]
+    (tmp_path / "coco.json").write_text(json.dumps({"images": images, "annotations": people + shy}))
+    masked: list[tuple[str, ...]] = []
+
+    def no_room(*_: object) -> None:
+        raise BadFile("room", "floor", "0.10 m2", "a polygon of at least 0.5 m2")
+
+    def masks_of(annotated: Annotated, *rest: object) -> np.ndarray:
+        masked.append(annotated.names)
+        return people_masks(annotated, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "reconstructed_room", no_room)
+    monkeypatch.setattr(pipeline, "people_masks", masks_of)
+    monkeypatch.setattr(pipeline, "library_poses", lambda body: Exemplars.of([recording.motion], body, 60))
+    monkeypatch.chdir(folder)
+    (out / "index.html").write_text("an older page")
+    status, _, error = run(capsys, ".", "--annotations", tmp_path / "coco.json", "--depth", "depth.npz", "--out", out,
+                           "--force")  # fmt: skip
+    assert status == 0, error
+    quality = json.loads((out / "quality.json").read_text())
+    assert (quality["optics"], quality["name"]) == ("recording", folder.name)
+    assert "mask" in quality["floor_sources"]
+    assert any("No room was made" in note and "0.5 m2" in note for note in quality["notes"])
+    assert any("person 77 was left out" in note for note in quality["notes"])
+    assert masked == [("person 1", "person 2", "person 77")]  # who is left out hides the scene, too
+    assert not (out / "room").exists()
+    assert "older" not in (out / "index.html").read_text()
+    source = load_interaction(out / "interaction.npz").meta.source
+    assert (source["id"], source["licence"], source["commercial"]) == (folder.name, "Contract 7", True)
+    assert source["credit"] == "Recorded at home."
+    assert not terms_of(Path("/data/recording/sequence.json")).commercial  # in no folder of recordings
 
 
 def test_it_says_which_weights_are_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -191,7 +259,17 @@ def test_coco_keypoints_are_read_and_checked(tmp_path: Path) -> None:
     (kept, said) = told_enough(replace(read, observed=shy))
     assert (kept.names, kept.observed.people, kept.present.shape) == (("person 4",), 1, (1, 4))
     assert said == ("person 9 was left out: never more than 3 keypoints in a frame.",)
+    natural = [{**image, "file_name": f"frame_{name}.jpg"} for image, name in zip(images, (10, 2, 1, 0), strict=True)]
+    path.write_text(json.dumps({"images": natural, "annotations": people[:1]}))
+    assert np.flatnonzero(read_annotations(path, 64, 48, 4, 10.0).observed.seen[0].any(-1)).tolist() == [3]
     for change, match in (
+        ({"images": images[:3] + images[:1]}, r"images\[3\]\.id"), ({"images": [{**images[0], "id": [1]}] * 4}, "id"),
+        ({"annotations": [people[0], people[0]]}, r"annotations\[1\]\.track_id"),
+        ({"annotations": [{**people[0], "track_id": [4]}]}, "track_id"),
+        ({"annotations": [{**people[0], "track_id": 10**4000}]}, "track_id"),
+        ({"annotations": [{**people[0], "image_id": [7]}]}, "image_id"),
+        ({"annotations": [{**people[0], "bbox": [0, 0, 10**400, 5]}]}, "bbox"),
+        ({"annotations": [{**people[0], "bbox": [0, 0, 1e300, 5]}]}, "overlap"),
         ({"images": images[:3]}, "images"), ({"annotations": [{**people[0], "image_id": 99}]}, "image_id"),
         ({"annotations": [{**people[0], "keypoints": points[:9]}]}, "51 finite"),
         ({"annotations": [{**people[0], "track_id": None}]}, "track_id"), ({"annotations": []}, "annotations"),
@@ -225,6 +303,60 @@ def test_a_video_is_read_frame_by_frame(recording: Recording, tmp_path: Path) ->
     clip = open_video(tmp_path / "clip.mp4")
     assert (clip.count, clip.width, clip.height, clip.fps) == (6, 320, 240, 12.0)
     assert np.abs(clip.some([0])[0].astype(int) - first).mean() < 8
+
+
+def test_frames_are_those_of_the_stream_though_it_has_a_gap(tmp_path: Path) -> None:
+    """Ten of thirty frames were never written: every number still is of the picture that somebody annotated."""
+    levels = np.array([level for level in range(30) if not 5 <= level < 15])
+    iio.imwrite(tmp_path / "whole.mp4", np.stack([np.full((32, 32, 3), 8 * n, np.uint8) for n in range(30)]), fps=10)
+    subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", tmp_path / "whole.mp4", "-vf",
+         "select=not(between(n\\,5\\,14))", "-fps_mode", "passthrough", tmp_path / "gap.mp4"], check=True,
+    )  # fmt: skip
+    video = open_video(tmp_path / "gap.mp4")
+    assert video.count == len(levels)
+    assert np.abs(np.array([frame.mean() / 8 for frame in video.frames()]) - levels).max() < 0.6
+    for wrong in (19, 25):
+        with pytest.raises(BadFile, match=f"frames: .*expected {wrong}"):
+            list(replace(video, count=wrong).frames())
+
+
+def test_masks_of_people_alone_are_no_masks_of_the_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    observed = Observed(10.0, np.zeros((1, 4, 17, 2)), np.zeros((1, 4, 17)), np.ones((1, 4, 4)))
+    people, video = np.full((1, 6, 8), LABEL["person"], np.uint8), open_video(folder_of(tmp_path, (8, 6), 4))
+    told = Annotated(observed, bridged(observed), ("person",), ("a",), regions=Regions(np.array([0]), people))
+    (tmp_path / "weights").write_bytes(b"x")
+
+    def masks(segmenter: Path | None) -> Regions | None:
+        settings = pipeline.Settings(networks=pipeline.Networks(segmenter=segmenter))
+        images = video.some([0])
+        return pipeline._regions(images, [0], told, video, settings, Stages(tmp_path / "cache"), lambda *_: None)
+
+    floor = Regions(np.array([0]), np.full((1, 6, 8), LABEL["floor"], np.uint8))
+    monkeypatch.setattr(segment, "segmented", lambda *_: floor)
+    assert masks(None) is None
+    assert (masks(tmp_path / "weights") or told.regions).labels.tolist() == floor.labels.tolist()
+
+
+def folder_of(place: Path, size: tuple[int, int], count: int) -> Path:
+    (place / "pictures").mkdir()
+    for number in range(count):
+        Image.new("RGB", size).save(place / "pictures" / f"{number}.png")
+    return place / "pictures"
+
+
+def test_depth_of_every_frame_is_taken_where_nobody_is(tmp_path: Path) -> None:
+    """Somebody stands in the same place in seven of ten frames."""
+    boxes = np.full((1, 10, 4), np.nan)
+    boxes[0, :7] = [10, 10, 8, 20]
+    observed = Observed(10.0, np.zeros((1, 10, 17, 2)), np.zeros((1, 10, 17)), boxes)
+    depth = np.full((10, 48, 64), 3.0)
+    depth[:7, 10:30, 10:18] = 1.0
+    np.savez(tmp_path / "depth.npz", depth=depth)
+    annotated = Annotated(observed, bridged(observed), ("person",), ("a",))
+    found = depth_from_file(tmp_path / "depth.npz", 48, 64, np.zeros((4, 48, 64), bool), annotated)
+    assert found.known.all()
+    assert np.allclose(found.depth, 3.0)
 
 
 def test_people_tell_the_rooms_scale_and_their_own_height() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,16 +16,22 @@ from benchmarks.reconstruct import CAMERAS, Made, camera_at, errors, made
 from synth.body import load_body
 from synth.corpus.library import entry
 from synth.corpus.readers.teton import TetonFolder
-from synth.errors import BadOption
+from synth.errors import BadFile, BadOption
+from synth.motion.evidence import apart
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
+from synth.reconstruct.annotated import Annotated
 from synth.reconstruct.grounding import carried_by, stood
 from synth.reconstruct.inputs import camera_of, carried, observed_of
-from synth.reconstruct.keypoints import Observed, coco_points, deviation, projected
-from synth.reconstruct.lifting import library_poses, lifted
+from synth.reconstruct.keypoints import Observed, coco_points, deviation, projected, through_lens
+from synth.reconstruct.lifting import Exemplars, library_poses, lifted
 from synth.reconstruct.occlusion import occluded
-from synth.reconstruct.people import filled, refined
+from synth.reconstruct.people import Among, filled, refined
+from synth.reconstruct.pipeline import standing_places
 from synth.reconstruct.projection import Optics
+from synth.reconstruct.resting import rested, seeming_rest
+from synth.reconstruct.scenery import Optics as OpticsOf
+from synth.reconstruct.scenery import StillDepth, ground_of
 from synth.reconstruct.steps import standing
 from synth.rotation import axis_angle_to_matrix
 from synth.skeleton import JOINT
@@ -77,6 +84,9 @@ def test_an_estimate_of_somebody_else_is_masked_and_no_other(scene: Made) -> Non
     nobody = replace(scene.observed, seen=np.zeros_like(scene.observed.seen))
     unknown = occluded(projected(state, points, Optics.of(scene.camera), 2), nobody)
     assert not unknown.masked.any()  # nothing is known of anybody: nothing is said
+    hidden = replace(scene.observed, seen=scene.observed.seen * np.array([0.0, 1.0])[:, None, None])
+    other = occluded(projected(state, points, Optics.of(scene.camera), 2), hidden).other
+    assert other[0, scene.swapped[0]].all()  # who is hidden is not where the other one is
 
 
 def test_who_walks_briskly_sets_the_feet_down() -> None:
@@ -139,6 +149,64 @@ def test_who_lies_in_bed_is_on_the_mattress_and_at_its_distance() -> None:
     pelvis = state_of(found.motion, proxies).joints[patient, :, 0, 2]
     assert bed.seat_height is not None
     assert ((pelvis - bed.seat_height > 0.05) & (pelvis - bed.seat_height < 0.2)).all()
+
+
+def test_who_rests_is_seen_without_being_told() -> None:
+    """Nobody says that the patient is in bed: neither the floor before it nor the wall behind is where they are."""
+    for name, least in (("talk_at_bedside_01", 1.0), ("help_up_from_chair_01", 0.9)):
+        scene = made(name, "corner", BODY, seed=1, seconds=6.0)
+        patient = scene.truth.meta.roles.index("patient")
+        found = seeming_rest(scene.truth, scene.camera, BODY, scene.furniture)
+        assert (found == scene.resting)[patient].mean() >= least
+        assert not found[1 - patient].any()
+        assert rested((None, ~found[1]), found).tolist() == [found[0].tolist(), (~found[1]).tolist()]
+    abed = made("talk_at_bedside_01", "corner", BODY, seed=1, seconds=6.0)
+    nobody = Annotated(abed.observed, abed.truth.present, abed.truth.meta.roles, ("a", "b"))
+    feet = standing_places(abed.truth, nobody, abed.camera, BODY)
+    staff = abed.truth.transl[abed.truth.meta.roles.index("staff"), :, :2]
+    assert len(feet) > 0.8 * abed.truth.frames
+    assert np.linalg.norm(feet[:, None] - staff, axis=-1).min(1).max() < 0.3  # no wall has to make room for a bed
+
+
+def test_who_has_left_is_in_nobodys_way() -> None:
+    alone = entry("walk_01").load().resample(5.0).window(0.0, 2.0)
+    pair = replace(
+        alone, transl=alone.transl.repeat(2, 0), global_orient=alone.global_orient.repeat(2, 0),
+        body_pose=alone.body_pose.repeat(2, 0), betas=alone.betas.repeat(2, 0), present=alone.present.repeat(2, 0),
+        meta=replace(alone.meta, roles=("person",) * 2, genders=("neutral",) * 2, actions=(), ages=()),
+    )  # fmt: skip
+    proxies = [proxies_of(BODY, betas) for betas in pair.betas]
+    (term,) = apart(proxies, [])
+    state = state_of(pair, proxies)
+    own = Among.of(term, np.array([[True], [False]]) & pair.present).residual(state)
+    assert float(term.residual(state).abs().sum()) > 100  # two in one place
+    assert float(own.abs().sum()) < 0.02 * float(term.residual(state).abs().sum())
+    half = pair.present & (np.arange(pair.frames) % 2 == 0)
+    assert float(Among.of(term, half).residual(state).abs().sum()) < 0.8 * float(term.residual(state).abs().sum())
+
+
+def test_a_point_beyond_the_lens_is_not_seen() -> None:
+    scene = made("walk_01", "wide", BODY, seed=0, seconds=1.0)
+    keypoints = scene.observed.keypoints.copy()
+    keypoints[0, 2, 0], seen = 9000.0, np.ones_like(scene.observed.seen)
+    camera = replace(scene.camera, dist=np.array([-0.1, 0.0, 0.0, 0.0, 0.0]))  # turns back at 714 pixels
+    observed = through_lens(replace(scene.observed, keypoints=keypoints, seen=seen), camera)
+    assert np.argwhere(observed.seen == 0).tolist() == [[0, 2, 0]]
+    exemplars = Exemplars.of([scene.truth], BODY, 20)
+    assert np.isfinite(lifted(observed, camera, BODY, scene.truth.betas, exemplars).transl).all()
+
+
+def test_a_floor_that_was_refused_is_said() -> None:
+    scene = made("walk_01", "corner", BODY, seed=0)
+    camera = replace(scene.camera, world_from_camera=np.eye(4))
+    lines = SimpleNamespace(up=scene.camera.world_from_camera[2, :3], up_deviation=2.0, confidence=1.0)
+    blind = StillDepth(np.ones((720, 1280)), np.zeros((720, 1280), bool), "made", 0.01)
+    told = Annotated(scene.observed, scene.truth.present, ("person",), ("a",))
+    seed = np.random.SeedSequence(0)
+    ground = ground_of(OpticsOf(camera, "recording", lines), blind, None, told, 0.03, seed)  # type: ignore[arg-type]
+    assert "people" in ground.floor.sources
+    (note,) = ground.enlarged(1.1).notes
+    assert note.startswith("No floor was taken from the depth")
 
 
 def test_who_fell_lies_on_the_floor_though_no_sole_does() -> None:
@@ -217,9 +285,29 @@ def test_a_recordings_annotations_are_what_is_observed(tmp_path: Path) -> None:
     assert not observed.seen[1].any()
     assert np.isnan(observed.boxes[0, 1]).all()
     assert observed.boxes[1, 1].tolist() == [20.0, 90.0, 90.0, 300.0]
-    assert carried(tracks).tolist() == [[True] * 3, [False] * 3]
+    patient, staff = carried(tracks)
+    assert (patient.tolist(), staff.tolist()) == ([True] * 3, [False] * 3)
+    silent = replace(tracks.people[0], actions=(None,) * 3)
+    seated = replace(tracks.people[1], actions=(None, "sitting", None))
+    unknown, sits = carried(replace(tracks, people=(silent, seated)))
+    assert unknown is None  # nobody said that they stand
+    assert sits.all()
     camera, source = camera_of(tracks)
     assert (camera.K[0, 0], camera.width, source) == (520.0, 640, "recording")
+    k = tracks.camera["K"]
+    for model, dist, wanted in (
+        ("brown_conrady", [-0.2, 0.05, 0.001, 0.002], [-0.2, 0.05, 0.001, 0.002, 0]), ("fisheye", [], [0] * 4),
+        ("pinhole", [0, 0, 0, 0], []),
+    ):  # fmt: skip
+        seen, _ = camera_of(replace(tracks, camera={"model": model, "K": k, "dist": dist}))
+        assert seen.dist.tolist() == wanted
+        assert np.isfinite(seen.project([0.1, 0.1, 2.0])[0]).all()
+    for bad in (
+        {"model": "pinhole", "K": k, "dist": [-0.2]}, {"model": "fisheye", "K": k, "dist": [0, 0, 0, 0, 0.1]},
+        {"model": "pinhole", "K": [[-520, 0, 319.5], [0, 520, 239.5], [0, 0, 1]]},
+    ):  # fmt: skip
+        with pytest.raises(BadFile, match=r"^a/sequence\.json: camera\.(K|dist): "):
+            camera_of(replace(tracks, camera=bad), "a/sequence.json")
     guessed, source = camera_of(replace(tracks, camera=None))
     assert source == "default"
     assert guessed.field_of_view()[0] == pytest.approx(70.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import imageio.v3 as iio
 import numpy as np
@@ -20,9 +21,11 @@ from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
 from synth.reconstruct import marks, raster
 from synth.reconstruct import record as limits
+from synth.reconstruct.floor import Floor
 from synth.reconstruct.keypoints import Observed, coco_points, projected, reprojection_error
 from synth.reconstruct.measured import people_records
 from synth.reconstruct.occlusion import occluded
+from synth.reconstruct.outputs import record_of
 from synth.reconstruct.overlay import contact_sheet, overlays, write_overlay
 from synth.reconstruct.people import Refined
 from synth.reconstruct.projection import Optics
@@ -295,6 +298,18 @@ def test_figures_are_those_of_the_motion(body):
     assert one.relative_error == pytest.approx(3 * np.sqrt(2) / 60, rel=0.01)
     assert (three.frames, three.frames_seen) == (6, 6)
     assert max(one.jitter, two.jitter) < 1
+    there = np.ones(60, bool)
+    there[20:40] = False
+    back = standing(body, [[0.0, 0.0]], 60)
+    back.transl[0, 40:, 0] += 5.0  # comes back elsewhere, which is no leap
+    refined, observed = refined_of(replace(back, present=there[None]), body)
+    assert people_records(refined, observed, body, ("a",))[0].jitter < 1
+    back.transl[0, 40:, 1] += 0.02 * np.arange(20)
+    slide = people_records(*refined_of(replace(back, present=there[None]), body), body, ("a",))[0].foot_slide
+    assert slide == pytest.approx(10, abs=0.1)  # half of the frames 20 mm
+    there[:] = np.isin(np.arange(60), [3, 4, 5, 20, 21])
+    brief = people_records(*refined_of(replace(back, present=there[None]), body), body, ("a",))[0]
+    assert (brief.frames, brief.jitter, brief.foot_slide) == (5, None, None)
     alone = people_records(*refined_of(standing(body, [[0.0, 0.0]]), body), body, ("a",))
     assert alone[0].others_penetration is None
     with pytest.raises(BadOption):
@@ -324,6 +339,8 @@ def test_every_figure_beyond_its_limit_is_said_once():
         ({"optics": "default"}, "Nothing is known of the lens"),
         ({"optics": "estimated"}, "estimated"),
         ({"floor_residual": 0.05}, "5.0 cm"),
+        ({"floor_residual": 0.09, "floor_sources": ("people", "up")}, "bodies of who stands on the floor are 9.0 cm"),
+        ({"people": (replace(GOOD, reprojection=None),)}, "could not be measured"),
         ({"floor_tilt": 2.5}, "2.5 degrees"),
         ({"depth_known": 0.5}, "50%"),
         ({"floor_warnings": ("no walls",)}, "The floor: no walls."),
@@ -333,10 +350,36 @@ def test_every_figure_beyond_its_limit_is_said_once():
         (said,) = weak(replace(SCENE, **change))
         assert words in said
         assert verdict(replace(SCENE, **change))[0] == ("doubtful" if change == {"people": ()} else "usable")
+    people = replace(SCENE, floor_residual=0.054, floor_sources=("people",), scale=1.034)
+    assert weak(people) == []
+    page = report_html(people, Pictures())
+    assert "Floor, bodies off upright ones" in page
+    assert "times 1.034" in page
     assert verdict(replace(SCENE, people=(GOOD, replace(GOOD, name="q", reprojection=40.0)))) == (
         "doubtful", "Doubtful: q is not where the keypoints are.",
     )  # fmt: skip
     assert verdict(replace(SCENE, floor_tilt=9.0))[0] == "doubtful"
+
+
+def test_the_record_is_of_who_is_there_and_says_what_was_not_measured(body):
+    motion = standing(body, [[0.0, 0.0]], 40)
+    motion.transl[0, 20:, 0] += np.random.default_rng(0).normal(size=20)  # nobody is there any more
+    refined, observed = refined_of(motion, body)
+    here = replace(motion, present=np.arange(40)[None] < 20)
+    floor = Floor(np.array([0, -1.0, 0]), 2.0, 0.9, 0.01, 0.5, 0.0, ("mask",), ())
+    scene = SimpleNamespace(
+        ground=SimpleNamespace(floor=floor, notes=("Refused.",)),
+        depth=None, labels=None, optics=SimpleNamespace(camera=PINHOLE, source="recording"), scale=1.1,
+        steadiness=SimpleNamespace(verdict="still", pieces=2), annotated=SimpleNamespace(observed=observed, names="a"),
+    )  # fmt: skip
+    found = SimpleNamespace(scene=scene, refined=refined, motion=here, notes=("No room.",))
+    record = record_of(found, "x", body)
+    assert (record.people[0].frames, record.scale) == (20, 1.1)
+    assert record.people[0].jitter < 1
+    assert {"Refused.", "No room."} < set(record.notes)
+    (light,) = [note for note in record.notes if "2 parts" in note]
+    assert "not measured" in light
+    assert not any("changes" in note for note in record.notes)
 
 
 def test_a_record_survives_json_and_nan_becomes_null():

@@ -102,5 +102,9 @@ def test_a_floor_in_shifted_depth_is_level_and_a_depth_camera_is_believed():
     np.testing.assert_allclose(kept.depth, depth)
     assert degrees(floor.normal, camera) < 0.1
     assert floor.offset == pytest.approx(2.1, abs=0.01)
+    blank = np.where(kind == FLOOR, LABEL["nothing"], labels)  # masks that do not name the floor say nothing of it
+    (_, _), floor = ground(depth, SENSOR_SPREAD, blank)
+    assert degrees(floor.normal, camera) < 0.5
+    assert floor.sources != ("people",)
     (_, _), floor = ground(shifted, NETWORK_SPREAD, np.where(labels == LABEL["wall"], LABEL["other"], labels))
     assert any("tilt is only known" in text for text in floor.warnings)

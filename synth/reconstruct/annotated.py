@@ -13,15 +13,20 @@ import numpy as np
 
 from synth.camera import Camera
 from synth.corpus.readers.teton import DATASET, RECORDING, Tracks2D, read_dataset, read_recording
+from synth.corpus.source import Licence
 from synth.errors import BadFile, BadOption
 from synth.files import read_json
 from synth.reconstruct.inputs import camera_of, carried, observed_of
 from synth.reconstruct.keypoints import Observed
 from synth.reconstruct.regions import Regions, regions_of
+from synth.reconstruct.video import in_order
 from synth.rotation import Array
 
 FEWEST = 4  # keypoints of somebody in some frame, without which there is nothing to fit
 AWAY = 2.0  # seconds without annotation after which somebody has left
+LARGEST = 10.0  # times the picture, that a box is: who is before the lens is larger than what is seen of them
+LONGEST = 100  # characters of what people are called
+NOT_STATED = Licence("not stated", False, "")
 
 
 @dataclass(frozen=True)
@@ -32,21 +37,32 @@ class Annotated:
         observed: keypoints and boxes.
         present: bool [P, T], who is there; gaps of up to `AWAY` are bridged.
         roles: "staff", "patient" or "person" each. names: what they are called.
-        resting: bool [P, T], who sits or lies on furniture; None where nobody said so.
+        resting: bool [T] each, when somebody sits or lies on furniture; None of whom nobody said anything.
         regions: masks of key frames.
         camera: the optics, where they are known.
-        captions: sentences about it. licence: of the recording.
+        captions: sentences about it. terms: of the recording.
     """
 
     observed: Observed
     present: np.ndarray
     roles: tuple[str, ...]
     names: tuple[str, ...]
-    resting: np.ndarray | None = None
+    resting: tuple[np.ndarray | None, ...] = ()
     regions: Regions | None = None
     camera: Camera | None = None
     captions: tuple[str, ...] = ()
-    licence: str = "not stated"
+    terms: Licence = NOT_STATED
+
+    @property
+    def told_rest(self) -> tuple[np.ndarray | None, ...]:
+        """`resting` of everybody."""
+        return self.resting or (None,) * self.observed.people
+
+    @property
+    def known_rest(self) -> np.ndarray:
+        """Bool [P, T]: who is said to rest."""
+        nobody = np.zeros(self.observed.frames, bool)
+        return np.stack([nobody if row is None else row for row in self.told_rest])
 
 
 def read_annotations(path: str | PathLike[str], width: int, height: int, frames: int, fps: float) -> Annotated:
@@ -89,7 +105,7 @@ def told_enough(annotated: Annotated) -> tuple[Annotated, tuple[str, ...]]:
     return replace(
         annotated, observed=some, present=annotated.present[kept], roles=tuple(annotated.roles[p] for p in kept),
         names=tuple(annotated.names[p] for p in kept),
-        resting=None if annotated.resting is None else annotated.resting[kept],
+        resting=tuple(annotated.told_rest[p] for p in kept),
     ), notes  # fmt: skip
 
 
@@ -110,20 +126,47 @@ def bridged(observed: Observed) -> np.ndarray:
     return there
 
 
-def _of_recording(where: Path, width: int, height: int, frames: int) -> Annotated:
+def with_recording(annotated: Annotated, where: Path, width: int, height: int, frames: int) -> Annotated:
+    """With what the recording says beside its people, where other annotations of them do not: `sequence.json` has it.
+
+    Raises:
+        BadFile: the recording's file is broken, or is not of this video.
+    """
+    tracks = _tracks(where, width, height, frames)
+    camera = annotated.camera
+    if camera is None and tracks.camera is not None:
+        camera = camera_of(tracks, where)[0]
+    return replace(
+        annotated, camera=camera, regions=annotated.regions or regions_of(tracks), terms=terms_of(where),
+        captions=annotated.captions or tracks.captions,
+    )  # fmt: skip
+
+
+def terms_of(where: Path) -> Licence:
+    """Of the folder of recordings that SITE/ROOM/TIMESTAMP/sequence.json is in."""
+    above = where.resolve().parents
+    return read_dataset((above[3] if len(above) > 3 else where.parent) / DATASET)
+
+
+def _tracks(where: Path, width: int, height: int, frames: int) -> Tracks2D:
     tracks = read_recording(where.parent, where.parent.name)
     for field, found, wanted in (
         ("width, height", (tracks.width, tracks.height), (width, height)), ("frames", tracks.frames, frames),
     ):  # fmt: skip
         if found != wanted:
             raise BadFile(where, field, found, f"{wanted}, as the video has")
+    return tracks
+
+
+def _of_recording(where: Path, width: int, height: int, frames: int) -> Annotated:
+    tracks = _tracks(where, width, height, frames)
     if not tracks.people:
         raise BadFile(where, "people", "nobody", "people with boxes and keypoints")
     observed = observed_of(tracks)
-    camera = camera_of(tracks)[0] if tracks.camera is not None else None
+    camera = camera_of(tracks, where)[0] if tracks.camera is not None else None
     return Annotated(
         observed, bridged(observed), tuple(track.role for track in tracks.people), _names(tracks), carried(tracks),
-        regions_of(tracks), camera, tracks.captions, read_dataset(where.resolve().parents[3] / DATASET).name,
+        regions_of(tracks), camera, tracks.captions, terms_of(where),
     )  # fmt: skip
 
 
@@ -143,16 +186,22 @@ def _of_coco(
         if not isinstance(image, Mapping) or (image.get("width"), image.get("height")) != (width, height):
             size = (image.get("width"), image.get("height")) if isinstance(image, Mapping) else image
             raise BadFile(where, f"images[{at}]", size, f"width {width} and height {height}, as the video")
-    order = {image.get("id"): at for at, image in enumerate(sorted(images, key=lambda one: str(one.get("file_name"))))}
+    ids = [_name(image.get("id"), where, f"images[{at}].id") for at, image in enumerate(images)]
+    if len(set(ids)) < len(ids):
+        twice = next(at for at, one in enumerate(ids) if ids.index(one) < at)
+        raise BadFile(where, f"images[{twice}].id", ids[twice], "another one for every image")
+    ranks = sorted(range(len(images)), key=lambda at: in_order(str(images[at].get("file_name"))))
+    order = {ids[at]: rank for rank, at in enumerate(ranks)}
     found: list[tuple[int, Any, Array, Array]] = []
+    taken: set[tuple[int, Any]] = set()
     for at, item in enumerate(listed if isinstance(listed, list) else []):
         found.append(_coco_person(item, order, where, f"annotations[{at}]"))
+        if (found[-1][0], found[-1][1]) in taken:
+            raise BadFile(where, f"annotations[{at}].track_id", found[-1][1], "one annotation of a person in an image")
+        taken.add((found[-1][0], found[-1][1]))
     if not found:
         raise BadFile(where, "annotations", "none", "people with bbox and keypoints")
     tracks = [track for _, track, _, _ in found]
-    if any(track is None for track in tracks):
-        raise BadFile(where, f"annotations[{tracks.index(None)}].track_id", "nothing",
-                      "a number that is the same for the same person in all frames")  # fmt: skip
     people = {track: row for row, track in enumerate(sorted(set(tracks), key=str))}
     points, boxes = np.zeros((len(people), frames, 17, 3)), np.full((len(people), frames, 4), np.nan)
     for frame, track, box, keypoints in found:
@@ -168,19 +217,29 @@ def _coco_person(item: Any, order: Mapping[Any, int], where: Path, at: str) -> t
     """Frame, track, box [4] and keypoints [17, 3] of an annotation."""
     if not isinstance(item, Mapping):
         raise BadFile(where, at, item, "an object")
-    if item.get("image_id") not in order:
+    if _name(item.get("image_id"), where, f"{at}.image_id") not in order:
         raise BadFile(where, f"{at}.image_id", item.get("image_id"), "the id of one of the images")
     box = _numbers(item.get("bbox"), 4, where, f"{at}.bbox")
     keypoints = _numbers(item.get("keypoints"), 51, where, f"{at}.keypoints").reshape(17, 3)
     if not np.isin(keypoints[:, 2], (0, 1, 2)).all():
         raise BadFile(where, f"{at}.keypoints", sorted(set(keypoints[:, 2])), "visibilities of 0, 1 or 2")
-    return order[item["image_id"]], item.get("track_id"), box, keypoints
+    if item.get("track_id") is None:
+        raise BadFile(where, f"{at}.track_id", "nothing", "a number that is the same for the same person in all frames")
+    return order[item["image_id"]], _name(item["track_id"], where, f"{at}.track_id"), box, keypoints
+
+
+def _name(value: Any, where: Path, at: str) -> int | float | str:
+    """What may tell images or people apart."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > LONGEST:
+        expected = f"a number or a text of up to {LONGEST} characters"
+        raise BadFile(where, at, "nothing" if value is None else value, expected)
+    return value
 
 
 def _numbers(value: Any, count: int, where: Path, at: str) -> Array:
     try:
         found = np.asarray(value, float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = np.zeros(0)
     if found.shape != (count,) or not np.isfinite(found).all():
         raise BadFile(where, at, value, f"{count} finite numbers")
@@ -192,7 +251,8 @@ def _check_boxes(boxes: Array, where: Path, width: int, height: int) -> None:
     low, size = boxes[..., :2], boxes[..., 2:]
     with np.errstate(invalid="ignore"):
         inside = np.minimum(low + size, [width, height]) - np.maximum(low, 0)
-        bad = np.isfinite(boxes).all(-1) & ((size <= 0) | (inside <= 0)).any(-1)
+        large = size > LARGEST * np.array([width, height])
+        bad = np.isfinite(boxes).all(-1) & ((size <= 0) | (inside <= 0) | large).any(-1)
     if bad.any():
         person, frame = np.argwhere(bad)[0]
         raise BadFile(where, f"box of person {person}, frame {frame}", boxes[person, frame].tolist(),

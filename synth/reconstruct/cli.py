@@ -53,9 +53,11 @@ def reconstruct_video(
         raise BadOption("--out", str(out), "a folder without a reconstruction, or --force")
     if fps is not None and not 0 < fps <= 1000:
         raise BadOption("--fps", fps, "frames a second above 0")
+    if seed < 0:
+        raise BadOption("--seed", seed, "a whole number of 0 or more")
     from synth.body import load_body
     from synth.reconstruct.outputs import write_reconstruction
-    from synth.reconstruct.pipeline import Settings, reconstruct
+    from synth.reconstruct.pipeline import Settings, name_of, reconstruct
     from synth.reconstruct.record import verdict
     from synth.reconstruct.weights import networks
 
@@ -63,7 +65,7 @@ def reconstruct_video(
         annotations, camera, depth, networks(weights), _device(device), body, fps, floor_threshold, seed
     )  # fmt: skip
     found = reconstruct(video, settings, out / "cache", _reporter())
-    record = write_reconstruction(found, out, video.stem, load_body(body))
+    record = write_reconstruction(found, out, name_of(video), load_body(body))
     click.echo(verdict(record)[1])
     click.echo(f"{out / 'index.html'}: {len(record.people)} people, {record.frames} frames")
 

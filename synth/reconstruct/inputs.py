@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
 import numpy as np
 
-from synth.camera import Camera, pinhole_matrix
-from synth.corpus.readers.teton import Tracks2D
-from synth.errors import BadOption
+from synth.camera import COEFFICIENTS, Camera, camera_from_json, pinhole_matrix
+from synth.corpus.readers.teton import RECORDING, Tracks2D
+from synth.errors import BadFile, BadOption
 from synth.reconstruct.keypoints import Observed
 
 VISIBLE, HIDDEN = 1.0, 0.4  # confidence of COCO's v = 2 and v = 1
 USUAL_VIEW = 70.0  # degrees from left to right, of a care camera of which nothing is known
 # Who does this is carried by something else than the floor under the feet.
 CARRIED = frozenset(
-    {"lying", "laying_in_bed", "sitting_in_bed", "sitting_on_bed_edge", "sitting_in_chair", "sitting_in_walker",
-     "sitting_in_lift"}
+    {"lying", "sitting", "laying_in_bed", "sitting_in_bed", "sitting_on_bed_edge", "sitting_in_chair",
+     "sitting_in_walker", "sitting_in_lift"}
 )  # fmt: skip
 
 
@@ -33,25 +37,47 @@ def observed_of(tracks: Tracks2D) -> Observed:
     return Observed(_rate(tracks), points[..., :2], seen, boxes)
 
 
-def carried(tracks: Tracks2D) -> np.ndarray:
-    """Bool [P, T]: who sits or lies on furniture, as annotated; unlabelled frames are as the last labelled one."""
-    found = np.zeros((len(tracks.people), tracks.frames), bool)
-    for row, track in zip(found, tracks.people, strict=True):
-        last = next((action for action in track.actions if action is not None), None)
-        for frame, action in enumerate(track.actions):
-            last = action if action is not None else last
-            row[frame] = last in CARRIED
+def carried(tracks: Tracks2D) -> tuple[np.ndarray | None, ...]:
+    """Bool [T] each: who sits or lies on furniture, as annotated; unlabelled frames are as the last labelled one.
+
+    None of whom no action is annotated: that says nothing of where they are.
+    """
+    return tuple(_carried(track.actions) for track in tracks.people)
+
+
+def _carried(actions: Sequence[str | None]) -> np.ndarray | None:
+    last = next((action for action in actions if action is not None), None)
+    if last is None:
+        return None
+    found = np.zeros(len(actions), bool)
+    for frame, action in enumerate(actions):
+        last = action if action is not None else last
+        found[frame] = last in CARRIED
     return found
 
 
-def camera_of(tracks: Tracks2D) -> tuple[Camera, str]:
-    """The camera, at the origin of its own axes, and where its optics come from: "recording" or "default"."""
+def camera_of(tracks: Tracks2D, where: str | PathLike[str] = RECORDING) -> tuple[Camera, str]:
+    """The camera, at the origin of its own axes, and where its optics come from: "recording" or "default".
+
+    Raises:
+        BadFile: its optics cannot be; `where` is the file that has them.
+    """
     known = tracks.camera
     if known is None:
         k = pinhole_matrix(tracks.width, tracks.height, USUAL_VIEW)
         return Camera("pinhole", tracks.width, tracks.height, k), "default"
-    k, dist = (np.asarray(known.get(name, []), float) for name in ("K", "dist"))
-    return Camera(str(known["model"]), tracks.width, tracks.height, k, dist), "recording"
+    size = {"width": tracks.width, "height": tracks.height, "world_from_camera": np.eye(4).tolist()}
+    dist = _coefficients(str(known["model"]), list(known.get("dist", [])), where)
+    return camera_from_json({**known, **size, "dist": dist}, where), "recording"
+
+
+def _coefficients(model: str, given: list[Any], where: str | PathLike[str]) -> list[Any]:
+    """As many as the model has: OpenCV leaves out those at the end that are 0."""
+    count = COEFFICIENTS[model]
+    if any(given[count:]):
+        few = "none" if not count else f"at most {count}"
+        raise BadFile(where, "camera.dist", given, f"{few}, as the model is {model}")
+    return [*given[:count], *[0.0] * (count - len(given))]
 
 
 def _rate(tracks: Tracks2D) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from synth.body.model import BodyModel
+from synth.camera import Camera
 from synth.errors import BadOption
 from synth.motion.contact import Points
 from synth.motion.fit import State
@@ -67,6 +68,12 @@ class Observed:
         size = np.where(np.isfinite(size), size, np.nan)
         usual = np.nanmedian(size, axis=1, keepdims=True)
         return np.where(np.isfinite(size), size, usual)
+
+
+def through_lens(observed: Observed, camera: Camera) -> Observed:
+    """Without points of which the camera has no ray: no body could be seen there."""
+    rays = np.isfinite(camera.unproject(np.nan_to_num(observed.keypoints))[1]).all(-1)
+    return replace(observed, seen=np.where(rays, observed.seen, 0.0))
 
 
 def coco_points(body: BodyModel, betas: Array) -> Points:

@@ -17,6 +17,8 @@ from synth.reconstruct.keypoints import Observed
 from synth.reconstruct.people import Refined
 from synth.reconstruct.record import PersonRecord
 
+SHORTEST = 4  # frames that have a third derivative
+
 
 def people_records(
     refined: Refined, observed: Observed, body: BodyModel, names: Sequence[str]
@@ -40,7 +42,7 @@ def people_records(
     for p, name in enumerate(names):
         present = motion.present[p]
         known = present & (observed.seen[p] > 0).any(-1)
-        figures = measure_all(_alone(motion, p), body, skin) if present.any() else {}
+        figures = _figures(motion, p, body, skin)
         height = observed.sizes[p][known] if known.any() else np.array([np.nan])
         found.append(
             PersonRecord(
@@ -61,9 +63,27 @@ def people_records(
     return tuple(found)
 
 
-def _alone(motion: Interaction, person: int) -> Interaction:
-    """One person, in the frames in which the person is there."""
-    here = motion.present[person]
+def _figures(motion: Interaction, person: int, body: BodyModel, skin: mesh.Skin) -> dict[str, float]:
+    """Of each stretch in which the person is there, and over all of them: the worst depth, and means over the frames.
+
+    Who leaves and comes back does not jump from there to here, so stretches are no one motion.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], motion.present[person], [0]))))
+    spans = [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= SHORTEST]
+    rows = [measure_all(_alone(motion, person, span), body, skin) for span in spans]
+    lengths = np.array([span.stop - span.start for span in spans])
+    found = {}
+    for name in ("foot_slide", "jerk", "floor_penetration"):
+        values = np.array([row.get(name, np.nan) for row in rows], float)
+        known = np.isfinite(values)
+        if known.any():
+            mean = float(np.average(values[known], weights=lengths[known]))
+            found[name] = float(values[known].max()) if name == "floor_penetration" else mean
+    return found
+
+
+def _alone(motion: Interaction, person: int, here: slice) -> Interaction:
+    """One person, in some of the frames."""
     one = slice(person, person + 1)
     meta = replace(motion.meta, roles=motion.meta.roles[one], genders=motion.meta.genders[one], ages=(), actions=(),
                    contacts=(), stage=())  # fmt: skip

@@ -19,7 +19,7 @@ class Occluded:
     """Estimates that are not to be believed.
 
     Attributes:
-        other: bool [P, T], nearer to another person's keypoints than to one's own.
+        other: bool [P, T], nearer to another person's keypoints than to one's own; or, where those are hidden, on them.
         far: bool [P, T], near to nobody's.
         distance: [P, T, P] mean distance of estimate p to the annotations of q, in heights of q; NaN without.
     """
@@ -64,6 +64,6 @@ def occluded(projections: Array, observed: Observed) -> Occluded:
         others[p, :, p] = np.nan
     nearest = np.where(np.isfinite(others), others, np.inf).min(-1)
     with np.errstate(invalid="ignore"):
-        other = np.isfinite(own) & (nearest < CLEARLY * own)
+        other = np.where(np.isfinite(own), nearest < CLEARLY * own, nearest < FAR / 2)
         far = np.isfinite(own) & (own > FAR) & ~other
     return Occluded(other, far, distance)

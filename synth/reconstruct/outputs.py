@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +26,13 @@ STEP = 2  # of the point cloud: every second row and column
 def write_reconstruction(found: Reconstruction, out: Path, name: str, body: BodyModel) -> SceneRecord:
     """Write `interaction.npz`, `room/`, `cloud.ply`, `overlay.mp4`, `quality.json` and `index.html`, each whole or not.
 
+    What an earlier run left there goes first, the page that shows it before all: no file stands beside others' results.
+
     Returns:
         the quality record; `quality` of the interaction has it as well.
     """
     out.mkdir(parents=True, exist_ok=True)
+    _cleared(out)
     scene, motion = found.scene, found.motion
     furniture = () if found.room is None else found.room.furniture
     numbers = np.linspace(0, motion.frames - 1, min(SHEET, motion.frames)).round().astype(int).tolist()
@@ -50,26 +54,38 @@ def write_reconstruction(found: Reconstruction, out: Path, name: str, body: Body
     return record
 
 
+def _cleared(out: Path) -> None:
+    for name in ("index.html", "quality.json", "interaction.npz", "cloud.ply", "overlay.mp4"):
+        (out / name).unlink(missing_ok=True)
+    if (out / "room" / "room.json").is_file():
+        shutil.rmtree(out / "room")
+
+
 def record_of(found: Reconstruction, name: str, body: BodyModel) -> SceneRecord:
     """The figures of a reconstruction."""
     scene = found.scene
     floor, depth, optics = scene.ground.floor, scene.depth, scene.optics
-    notes = [*found.notes, *(() if depth is None else depth.notes)]
+    notes = [*found.notes, *scene.ground.notes, *(() if depth is None else depth.notes)]
     if scene.steadiness.verdict == "unknown":
         notes.append("Whether the camera stands still could not be told from its pictures.")
-    elif scene.steadiness.verdict != "still" or scene.steadiness.pieces > 1:
-        moved = "changes its view" if scene.steadiness.verdict == "still" else scene.steadiness.verdict
-        notes.append(f"The camera {moved}: everything is placed as if it stood still.")
-    if not scene.annotated.regions and scene.labels is None:
+    elif scene.steadiness.verdict != "still":
+        notes.append(f"The camera {scene.steadiness.verdict}: everything is placed as if it stood still.")
+    if scene.steadiness.pieces > 1:
+        notes.append(f"The pictures fall into {scene.steadiness.pieces} parts that could not be compared (a light that "
+                     "was switched?): whether the camera moved between them was not measured.")  # fmt: skip
+    if scene.labels is None:
         notes.append("No masks: furniture could not be told from the rest.")
     return SceneRecord(
         name=name, fps=found.motion.fps, frames=found.motion.frames,
-        people=people_records(found.refined, scene.annotated.observed, body, scene.annotated.names),
+        people=people_records(
+            replace(found.refined, motion=found.motion), scene.annotated.observed, body, scene.annotated.names
+        ),
         camera_motion=scene.steadiness.verdict, camera_height=float(floor.offset), floor_residual=floor.residual,
         floor_tilt=floor.tilt, floor_inliers=floor.inliers, floor_sources=floor.sources, floor_warnings=floor.warnings,
         optics=optics.source, lens=optics.camera.model, focal=float(optics.camera.K[0, 0]),
         depth_scale="people's heights" if depth is None else depth.source,
         depth_known=None if depth is None else float(np.mean(depth.known)), notes=tuple(dict.fromkeys(notes)),
+        scale=scene.scale,
     )  # fmt: skip
 
 

@@ -59,6 +59,7 @@ SOLES = tuple(f"{side}_{spot}" for side in SIDES for spot in ("heel", "ball", "t
 AFOOT = 0.02  # metres, one standard deviation of the height of the lowest sole
 STANDS, WALKS = 0.22, 0.4  # m/s, or share of the walker's speed, that a foot which stands seems to move at most
 SHAKING = 0.15  # seconds, the width of the filter that takes it away
+ASIDE = 100.0  # metres
 PRESSED = 0.02  # metres, one standard deviation of how well the furniture's boxes are known
 
 
@@ -82,7 +83,7 @@ class Refined:
 
 def refined(
     estimates: Interaction, observed: Observed, camera: Camera, body: BodyModel, resting: np.ndarray | None = None,
-    furniture: Sequence[Furniture] = (),
+    furniture: Sequence[Furniture] = (), present: np.ndarray | None = None,
 ) -> Refined:  # fmt: skip
     """Estimates of single frames to one motion.
 
@@ -93,6 +94,7 @@ def refined(
         body: what the estimates are of.
         resting: bool [P, T], who is carried by furniture, so that their feet say nothing of the floor.
         furniture: of the room. Who rests does so on the nearest piece that has a seat; nobody enters any.
+        present: bool [P, T], who is there, and so in others' way; everybody by default.
 
     Raises:
         BadOption: numbers of people or frames differ.
@@ -101,6 +103,7 @@ def refined(
     if shape != (observed.people, observed.frames):
         raise BadOption("observed", (observed.people, observed.frames), f"people and frames of the estimates, {shape}")
     resting = np.zeros(shape, bool) if resting is None else resting
+    present = np.ones(shape, bool) if present is None else present
     proxies = [proxies_of(body, betas) for betas in estimates.betas]
     points, optics = coco_points(body, estimates.betas), Optics.of(camera)
     state = state_of(estimates, proxies)
@@ -115,7 +118,7 @@ def refined(
     for number, one in enumerate(PASSES):
         terms = [Reprojection.of(observed, points, optics, one.outlier), *_terms(motion, proxies, first, believed)]
         if number:
-            terms += _bodies(motion, proxies, resting, observed, camera)
+            terms += _bodies(motion, proxies, resting, observed, camera, present)
             terms += _carried(motion, proxies, carriers, furniture)
         motion, report = _solved(motion, proxies, terms, one)
     after = projected(state_of(motion, proxies), points, optics, motion.people)
@@ -196,7 +199,8 @@ def _strides(motion: Interaction) -> torch.Tensor:
 
 
 def _bodies(
-    motion: Interaction, proxies: list[Proxies], resting: np.ndarray, observed: Observed, camera: Camera
+    motion: Interaction, proxies: list[Proxies], resting: np.ndarray, observed: Observed, camera: Camera,
+    present: np.ndarray,
 ) -> list[Term]:  # fmt: skip
     """Who is not carried by furniture has a foot on the floor, feet stay where they stand, nobody is in anybody."""
     state, rest = state_of(motion, proxies), _rest(proxies)
@@ -214,8 +218,32 @@ def _bodies(
             proxies, person, rest, state.transl, state.rotmats, motion.fps, slow[person], seen=seen[person]
         )
     if motion.people > 1:
-        terms += [*evidence.apart(proxies, []), *evidence.hands_out(proxies)]
+        between: list[Term] = [*evidence.apart(proxies, []), *evidence.hands_out(proxies)]
+        terms += between if present.all() else [Among.of(term, present) for term in between]
     return terms
+
+
+@dataclass(frozen=True)
+class Among:
+    """A term about bodies that meet, for those who are there: who is away is `ASIDE` of all others.
+
+    Else who left would stand where they were seen last, and push whoever passes by.
+    """
+
+    term: Term
+    aside: torch.Tensor  # [P, T, 1, 3] metres
+
+    @staticmethod
+    def of(term: Term, present: np.ndarray) -> Among:
+        away = ASIDE * (1 + np.arange(len(present)))[:, None] * ~present
+        return Among(term, torch.from_numpy(away.astype(np.float32))[..., None, None] * torch.tensor([1.0, 0.0, 0.0]))
+
+    @property
+    def name(self) -> str:
+        return self.term.name
+
+    def residual(self, state: State) -> torch.Tensor:
+        return self.term.residual(replace(state, joints=state.joints + self.aside))
 
 
 def _rest(proxies: list[Proxies]) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,17 +18,17 @@ from synth.interaction import Interaction, Meta
 from synth.motion.actions import measure_actions
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import state_of
-from synth.reconstruct.annotated import Annotated, read_annotations, seen_people, told_enough
+from synth.reconstruct.annotated import Annotated, read_annotations, seen_people, told_enough, with_recording
 from synth.reconstruct.estimates import estimated_crops, placed
 from synth.reconstruct.floor import THRESHOLD
 from synth.reconstruct.grounding import stood
 from synth.reconstruct.hmr2 import load_hmr2
-from synth.reconstruct.inputs import CARRIED
-from synth.reconstruct.keypoints import Observed
+from synth.reconstruct.keypoints import Observed, through_lens
 from synth.reconstruct.layout import NoRoom
 from synth.reconstruct.lifting import library_poses, lifted
 from synth.reconstruct.people import Refined, calmed, filled, refined
-from synth.reconstruct.regions import Regions
+from synth.reconstruct.regions import LABEL, Regions
+from synth.reconstruct.resting import rested, seeming_rest
 from synth.reconstruct.scene import reconstructed_room
 from synth.reconstruct.scenery import (
     NETWORK_SPREAD,
@@ -42,13 +43,12 @@ from synth.reconstruct.scenery import (
     people_masks,
 )
 from synth.reconstruct.stages import Stages, array_key, file_key
-from synth.reconstruct.stature import betas_of_height, body_height, shared_scale, tallness
+from synth.reconstruct.stature import betas_of_height, body_height, shared_scale, tallness, upright
 from synth.reconstruct.steady import Steadiness, camera_motion
 from synth.reconstruct.surface import still_image
 from synth.reconstruct.video import Video, open_video
-from synth.room import Furniture, Room
+from synth.room import Room
 from synth.rotation import Array
-from synth.taxonomy import POSTURES
 
 KEY_FRAMES = 12  # of a recording, that the scene is made from
 Progress = Callable[[str, float], None]  # a stage, and the share of it that is done
@@ -98,6 +98,7 @@ class Scene:
     Attributes:
         still: uint8 [H, W, 3], the picture without people. labels: uint8 [H, W] of `Regions.still`, or None.
         left_out: sentences about people who were.
+        scale: by what it was enlarged since people's heights say so; None where nobody's does.
     """
 
     video: Video
@@ -109,6 +110,7 @@ class Scene:
     depth: StillDepth | None
     ground: Ground
     left_out: tuple[str, ...] = ()
+    scale: float | None = None
 
     @property
     def camera(self) -> Camera:
@@ -117,7 +119,7 @@ class Scene:
 
     def enlarged(self, factor: float) -> Scene:
         depth = None if self.depth is None else replace(self.depth, depth=self.depth.depth * factor)
-        return replace(self, depth=depth, ground=self.ground.enlarged(factor))
+        return replace(self, depth=depth, ground=self.ground.enlarged(factor), scale=factor * (self.scale or 1.0))
 
 
 @dataclass(frozen=True)
@@ -157,13 +159,13 @@ def reconstruct(source: Path, settings: Settings, cache: Path, report: Progress)
     estimates = estimate(camera, betas)
     estimates = replace(estimates, meta=replace(estimates.meta, roles=annotated.roles))
     report("room", 0.0)
-    room, meshes, notes = _room(source, scene, _feet(estimates, annotated, camera, body))
+    room, meshes, notes = _room(source, scene, standing_places(estimates, annotated, camera, body))
     furniture = () if room is None else room.furniture
-    resting = annotated.resting
-    if resting is None:
-        resting = _seeming_rest(estimates, camera, body, furniture)
+    resting = annotated.known_rest
+    if any(row is None for row in annotated.told_rest):
+        resting = rested(annotated.told_rest, seeming_rest(estimates, camera, body, furniture))
     report("people", 0.5)
-    found = refined(estimates, annotated.observed, camera, body, resting, furniture)
+    found = refined(estimates, annotated.observed, camera, body, resting, furniture, annotated.present)
     motion = _finished(found.motion, source, annotated, room, body)
     report("people", 1.0)
     return Reconstruction(scene, room, meshes, found, motion, (*scene.left_out, *notes))
@@ -178,20 +180,25 @@ def _scene(source: Path, settings: Settings, stages: Stages, report: Progress) -
             raise Missing(f"video of {source}", "put frames/ or video.mp4 beside its sequence.json")
         pictures, told, fps = tracks.images, told or source / RECORDING, fps or tracks.fps
     video = open_video(pictures, fps)
-    annotated, left_out = told_enough(_annotated(video, told, settings, stages, report))
+    everybody = _annotated(video, told, settings, stages, report)
+    if pictures != source:
+        everybody = with_recording(everybody, source / RECORDING, video.width, video.height, video.count)
+    annotated, left_out = told_enough(everybody)
     numbers = _key_frames(annotated.regions, video.count)
     images = video.some(numbers)
-    people = people_masks(annotated, numbers, video.height, video.width)
+    people = people_masks(everybody, numbers, video.height, video.width)  # who is left out hides the scene, too
     report("camera", 0.0)
     steadiness = camera_motion(images, people)
     still = still_image(images, people)
     optics = optics_of(annotated.camera, settings.camera, still, people.all(0))
     regions = _regions(images, numbers, annotated, video, settings, stages, report)
     labels = None if regions is None else regions.still()
-    depth = _depth(images, people, numbers, video, settings, stages, report)
+    depth = _depth(images, people, numbers, video, everybody, settings, stages, report)
     seed = np.random.SeedSequence(settings.seed)
     if depth is not None:
         optics, depth = made_square(optics, depth, labels, settings.threshold, seed)
+    annotated, more = told_enough(replace(annotated, observed=through_lens(annotated.observed, optics.camera)))
+    left_out = (*left_out, *more)
     ground = ground_of(optics, depth, labels, annotated, settings.threshold, seed)
     return Scene(video, annotated, optics, steadiness, still, labels, depth, ground, left_out)
 
@@ -239,10 +246,12 @@ def _regions(
     images: Sequence[np.ndarray], numbers: list[int], annotated: Annotated, video: Video, settings: Settings,
     stages: Stages, report: Progress,
 ) -> Regions | None:  # fmt: skip
-    """The annotated masks, else those of the segmentation network, else none."""
-    network = settings.networks.segmenter
-    if annotated.regions is not None or network is None:
-        return annotated.regions
+    """The annotated masks, where they name more than people; else those of the segmentation network, else none."""
+    network, told = settings.networks.segmenter, annotated.regions
+    if told is not None and (told.labels > LABEL["person"]).any():
+        return told
+    if network is None:
+        return None
     report("masks", 0.0)
 
     def make() -> dict[str, np.ndarray]:
@@ -258,11 +267,11 @@ def _regions(
 
 
 def _depth(
-    images: Sequence[np.ndarray], people: np.ndarray, numbers: list[int], video: Video, settings: Settings,
-    stages: Stages, report: Progress,
+    images: Sequence[np.ndarray], people: np.ndarray, numbers: list[int], video: Video, everybody: Annotated,
+    settings: Settings, stages: Stages, report: Progress,
 ) -> StillDepth | None:  # fmt: skip
     if settings.depth is not None:
-        return depth_from_file(settings.depth, video.height, video.width, people)
+        return depth_from_file(settings.depth, video.height, video.width, people, everybody)
     metric, relative = settings.networks.depth, settings.networks.disparity
     if metric is None:
         return None
@@ -305,23 +314,29 @@ def estimator(
 def of_true_size(scene: Scene, estimate: Estimator, body: BodyModel) -> tuple[Scene, Array]:
     """The scene in metres as far as people's heights tell them, and everybody's shape [P, 10]."""
     annotated, usual = scene.annotated, np.zeros((scene.annotated.observed.people, 10), np.float32)
-    resting = annotated.resting if annotated.resting is not None else np.zeros(annotated.present.shape, bool)
+    resting = annotated.known_rest
     proxies = [proxies_of(body, betas) for betas in usual]
     motion = estimate(scene.camera, usual)
     motion = stood(calmed(filled(motion, motion.present)), proxies, scene.camera, resting)
     taller = tallness(motion, annotated.observed, scene.camera, body, resting)
     factor, own = shared_scale(taller, scene.ground.spread)
     heights = body_height(body, usual) * own
-    return scene.enlarged(factor), np.stack([betas_of_height(body, float(height)) for height in heights])
+    scene = scene.enlarged(factor) if np.isfinite(taller).any() else scene
+    return scene, np.stack([betas_of_height(body, float(height)) for height in heights])
 
 
-def _feet(estimates: Interaction, annotated: Annotated, camera: Camera, body: BodyModel) -> Array:
-    """Where on the plan people were [N, 2], metres."""
-    resting = annotated.resting if annotated.resting is not None else np.zeros(annotated.present.shape, bool)
+def standing_places(estimates: Interaction, annotated: Annotated, camera: Camera, body: BodyModel) -> Array:
+    """Where on the plan people are seen to stand [N, 2], metres: who is in bed or falls is not where the floor is."""
+    resting = annotated.known_rest
     proxies = [proxies_of(body, betas) for betas in estimates.betas]
     motion = stood(calmed(filled(estimates, estimates.present)), proxies, camera, resting)
-    where = state_of(motion, proxies).joints[:, :, 0, :2].numpy().astype(float)
-    return where[annotated.present & ~resting]
+    joints = state_of(motion, proxies).joints.numpy().astype(float)
+    return joints[annotated.present & ~resting & upright(joints, proxies), 0, :2]
+
+
+def name_of(source: Path) -> str:
+    """What a recording is called: "." has a name, too."""
+    return Path(os.path.abspath(source)).stem or "recording"
 
 
 def _room(source: Path, scene: Scene, feet: Array) -> tuple[Room | None, list[SceneMesh], tuple[str, ...]]:
@@ -330,21 +345,10 @@ def _room(source: Path, scene: Scene, feet: Array) -> tuple[Room | None, list[Sc
         return None, [], ("There is neither depth nor a mask of the floor: no room was made.",)
     metres, known = (None, None) if depth is None else (depth.depth, depth.known)
     try:
-        room, meshes = reconstructed_room(source.stem, scene.camera, metres, known, scene.still, scene.labels, feet)
-    except NoRoom as error:
+        room, meshes = reconstructed_room(name_of(source), scene.camera, metres, known, scene.still, scene.labels, feet)
+    except (NoRoom, BadFile) as error:  # people are worth having without one
         return None, [], (f"No room was made: {error}.",)
     return room, meshes, tuple(str(note) for note in room.quality.get("warnings", ()))
-
-
-def _seeming_rest(
-    estimates: Interaction, camera: Camera, body: BodyModel, furniture: Sequence[Furniture]
-) -> np.ndarray:
-    """Bool [P, T]: who sits or lies on furniture, by the postures that are measured on the estimates."""
-    motion = calmed(filled(estimates, estimates.present))
-    proxies = [proxies_of(body, betas) for betas in motion.betas]
-    motion = stood(motion, proxies, camera, np.zeros(motion.present.shape, bool))
-    found = measure_actions(motion, body, furniture).frame_postures
-    return np.isin(found, [POSTURES.index(name) for name in POSTURES if name in CARRIED])
 
 
 def _finished(
@@ -354,7 +358,10 @@ def _finished(
     meta = Meta(
         text=annotated.captions[0] if annotated.captions else "", captions=annotated.captions, roles=annotated.roles,
         genders=("neutral",) * motion.people, room=None if room is None else room.name, body_model=body.name,
-        source={"dataset": "reconstruction", "id": source.stem, "licence": annotated.licence},
+        source={
+            "dataset": "reconstruction", "id": name_of(source), "licence": annotated.terms.name,
+            "commercial": annotated.terms.commercial, "credit": annotated.terms.credit,
+        },
     )  # fmt: skip
     final = replace(motion, present=annotated.present, meta=meta)
     actions = measure_actions(final, body, () if room is None else room.furniture)

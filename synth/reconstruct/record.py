@@ -26,6 +26,7 @@ JITTER = 300.0  # m/s^3; real captures are at 20 to 150
 SUNK = 3.0  # cm below the floor
 INTO_OTHERS = 2.0  # cm in others, on average
 RESIDUAL = 0.03  # m between the floor and its points
+LEANING = 0.08  # m that bodies on a floor from people are off upright ones; most that count as standing are less
 TILT, TILTED = 2.0, 5.0  # degrees by which the floor's tilt is unknown: weak, and doubtful
 KNOWN = 0.6  # share of the pixels of which a depth is known
 
@@ -80,13 +81,15 @@ class SceneRecord:
         people: a record each.
         camera_motion: the verdict on the camera, in words ("still").
         camera_height: metres over the floor.
-        floor_residual: m, root mean square distance of the floor's points.
+        floor_residual: m, root mean square distance of the floor's points; of a floor from people, of their bodies from
+            upright ones.
         floor_tilt: degrees, one standard deviation of its direction.
-        floor_inliers: share of the floor's points that are on it.
+        floor_inliers: share of the floor's points that are on it; of people's places, at which somebody stands on it.
         floor_sources, floor_warnings: as of `floor.Floor`.
         optics: where focal length and distortion come from: "recording", "estimated" or "default".
         lens: "pinhole", "brown_conrady" or "fisheye"; focal: pixels.
         depth_scale: what gives metres, in words; depth_known: share of pixels with a depth.
+        scale: by what the scene was enlarged since people's heights say so; None where nobody's does.
         notes: more that is weak, plain sentences.
     """
 
@@ -107,10 +110,16 @@ class SceneRecord:
     depth_scale: str = ""
     depth_known: float | None = None
     notes: tuple[str, ...] = ()
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         if self.optics not in OPTICS:
             raise BadOption("optics", self.optics, f"one of {', '.join(OPTICS)}")
+
+    @property
+    def floor_of_people(self) -> bool:
+        """Whether the floor's figures are about people who stand on it, not about its points."""
+        return "people" in self.floor_sources
 
     @property
     def seconds(self) -> float:
@@ -130,8 +139,11 @@ def weak(record: SceneRecord) -> list[str]:
         said.append("The focal length was estimated from the picture; all distances scale with it.")
     if not record.people:
         said.append("Nobody was reconstructed.")
+    off, most = "The floor's points are {0:.1f} cm off the plane.", RESIDUAL
+    if record.floor_of_people:
+        off, most = "The bodies of who stands on the floor are {0:.1f} cm off upright ones.", LEANING
     checks = (
-        (record.floor_residual, RESIDUAL, "The floor's points are {0:.1f} cm off the plane.", 100),
+        (record.floor_residual, most, off, 100),
         (record.floor_tilt, TILT, "The floor's tilt is only known to {0:.1f} degrees.", 1),
     )
     said += [text.format(value * unit) for value, limit, text, unit in checks if value is not None and value > limit]
@@ -181,6 +193,8 @@ def record_from_json(value: Any, where: str | PathLike[str]) -> SceneRecord:
 def _weak_person(person: PersonRecord, fps: float) -> list[str]:
     found = []
     error, slide = person.relative_error, person.foot_slide
+    if error is None:
+        found.append("how far the body is off the keypoints could not be measured.")
     if error is not None and error > REPROJECTION:
         found.append(f"keypoints are {person.reprojection:.0f} px off, {error:.0%} of the height on the picture.")
     if person.frames_seen < SEEN * person.frames:

@@ -155,12 +155,17 @@ def _scene(record: SceneRecord) -> Sequence[tuple[str, str, str]]:
     """Name, value and remark of the scene's figures."""
     lens = LENSES.get(record.lens, record.lens)
     off = _shown(record.floor_residual, "{0:.1f} cm", 100)
-    share = _shown(record.floor_inliers, "{0:.0%} of its points are on it")
+    what, share = "Floor, residual", _shown(record.floor_inliers, "{0:.0%} of its points are on it")
+    if record.floor_of_people:
+        what = "Floor, bodies off upright ones"
+        share = _shown(record.floor_inliers, "at {0:.0%} of their places people stand on it")
+    known = _shown(record.depth_known, "depth known of {0:.0%} of the picture")
+    scaled = _shown(record.scale, "times {0:.3f} by people's heights")
     return (
         ("Camera", record.camera_motion or "–", _shown(record.camera_height, "{0:.2f} m over the floor")),
         ("Optics", f"{lens}, {_shown(record.focal, '{0:.0f} px')}", ORIGINS[record.optics]),
-        ("Metres from", record.depth_scale or "–", _shown(record.depth_known, "depth known of {0:.0%} of the picture")),
-        ("Floor, residual", off, share),
+        ("Metres from", record.depth_scale or "–", "; ".join(text for text in (known, scaled) if text != "–")),
+        (what, off, share),
         ("Floor, tilt known to", _shown(record.floor_tilt, "{0:.1f}°"), ""),
         ("Floor, from", ", ".join(record.floor_sources) or "–", ""),
     )

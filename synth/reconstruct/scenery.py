@@ -69,16 +69,22 @@ class StillDepth:
 
 @dataclass(frozen=True)
 class Ground:
-    """The floor, and the world on it; `spread`: by what share its metres may be off, that people's heights can tell."""
+    """The floor, and the world on it.
+
+    Attributes:
+        spread: by what share its metres may be off, that people's heights can tell.
+        notes: floors that were refused, and why.
+    """
 
     floor: Floor
     alignment: Alignment
     spread: float
+    notes: tuple[str, ...] = ()
 
     def enlarged(self, factor: float) -> Ground:
         """The same scene, larger."""
         floor = replace(self.floor, offset=self.floor.offset * factor)
-        return Ground(floor, aligned(floor), self.spread)
+        return replace(self, floor=floor, alignment=aligned(floor))
 
 
 def people_masks(annotated: Annotated, numbers: Sequence[int], height: int, width: int) -> np.ndarray:
@@ -128,11 +134,14 @@ def optics_of(known: Camera | None, path: Path | None, image: np.ndarray, people
     return Optics(camera, "default", up_of(image, camera, people))
 
 
-def depth_from_file(path: Path, height: int, width: int, people: np.ndarray) -> StillDepth:
+def depth_from_file(
+    path: Path, height: int, width: int, people: np.ndarray, annotated: Annotated | None = None
+) -> StillDepth:  # fmt: skip
     """Depth that a camera measured: an npz with `depth` [H, W] or [K, H, W] in metres, or a folder of 16-bit PNG (mm).
 
     Args:
         people: bool [K, H, W] of the key frames; used where the file holds one map for each of them.
+        annotated: who is where; used where it holds one map for each frame of the video.
 
     Raises:
         BadFile: another size, or none of both. Missing: no such file.
@@ -153,6 +162,8 @@ def depth_from_file(path: Path, height: int, width: int, people: np.ndarray) -> 
     if stack.shape[1:] != (height, width):
         raise BadFile(path, "depth", stack.shape[1:], f"{(height, width)}, as the video")
     hidden = people if len(people) == len(stack) else None
+    if hidden is None and annotated is not None and len(stack) == annotated.observed.frames:
+        hidden = people_masks(annotated, range(len(stack)), height, width)
     depth, seen = median_depth(stack, hidden)
     return StillDepth(depth, seen > 0, "measured by a depth camera", SENSOR_SPREAD)
 
@@ -228,16 +239,17 @@ def ground_of(
     Raises:
         NoFloor: neither shows one; the message says what each lacked.
     """
-    missing = "no depth"
+    missing, refused = "no depth", tuple[str, ...]()
     if depth is not None:
         options = _floor_options(optics, threshold, depth.up)
         points = unprojected(np.where(depth.known, depth.depth, np.nan), optics.camera)
-        floors, walls = (None if labels is None else labels == LABEL[name] for name in ("floor", "wall"))
+        floors, walls = (_mask(labels, name) for name in ("floor", "wall"))
         try:
             floor = find_floor(points, seed, floors, walls, options=options)
             return Ground(floor, aligned(floor), depth.spread)
         except NoFloor as error:
             missing = str(error)
+            refused = (f"No floor was taken from the depth ({missing}): it is from people who stand on it.",)
     observed, view = annotated.observed, _trusted(optics)
     try:
         up, deviation = (None, UP) if view is None else (view.up, max(UP, view.up_deviation))
@@ -249,7 +261,13 @@ def ground_of(
             f"floor: people alone tell its direction to {standing.tilt:.0f} degrees only, {UNSURE:.0f} are needed; "
             f"give --depth, or a recording in which people walk about; in the scene: {missing}"
         )
-    return Ground(standing, aligned(standing), 0.0)  # people's heights are in it already
+    return Ground(standing, aligned(standing), 0.0, refused)  # people's heights are in it already
+
+
+def _mask(labels: np.ndarray | None, name: str) -> np.ndarray | None:
+    """Bool [H, W] of a class; None where nothing is labelled so: a mask that names others says nothing of it."""
+    found = None if labels is None else labels == LABEL[name]
+    return found if found is not None and found.any() else None
 
 
 def _trusted(optics: Optics) -> View | None:

@@ -6,12 +6,14 @@ they deserve: what all people have in common is mostly the room's scale, what te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from synth.body.model import BodyModel
 from synth.camera import Camera
 from synth.interaction import Interaction
-from synth.motion.proxies import proxies_of
+from synth.motion.proxies import Proxies, proxies_of
 from synth.motion.quality import state_of
 from synth.reconstruct.keypoints import Observed, coco_points
 from synth.rotation import Array
@@ -37,15 +39,11 @@ def tallness(
     proxies = [proxies_of(body, betas) for betas in motion.betas]
     state = state_of(motion, proxies)
     points = coco_points(body, motion.betas).where(state).unflatten(0, (motion.people, -1)).transpose(1, 2).numpy()
-    found = np.full(motion.people, np.nan)
+    found, stands = np.full(motion.people, np.nan), upright(state.joints.numpy(), proxies)
     for person in range(motion.people):
-        joints = state.joints[person].numpy()
-        rise = joints[:, JOINT["head"], 2] - joints[:, [JOINT["left_ankle"], JOINT["right_ankle"]], 2].min(1)
-        rest = proxies[person].rest_joints
-        whole = rest[JOINT["head"], 1] - rest[JOINT["left_ankle"], 1]
         seen = observed.seen[person] >= 0.5
         both = seen[:, HEAD].any(1) & seen[:, ANKLES].all(1)
-        frames = np.flatnonzero(motion.present[person] & ~resting[person] & (rise > UPRIGHT * whole) & both)
+        frames = np.flatnonzero(motion.present[person] & ~resting[person] & stands[person] & both)
         if len(frames) < max(3, SECONDS * motion.fps):
             continue
         told, made = observed.keypoints[person, frames], points[person, frames].astype(float)
@@ -58,6 +56,14 @@ def tallness(
         if np.isfinite(ratio).sum() >= 3:
             found[person] = float(np.nanmedian(ratio))
     return found
+
+
+def upright(joints: Array, proxies: Sequence[Proxies]) -> np.ndarray:
+    """Bool [P, T]: whose head is as high above the lower foot as of who stands; joints [P, T, 24, 3], z is up."""
+    ankles = [JOINT["left_ankle"], JOINT["right_ankle"]]
+    rise = joints[:, :, JOINT["head"], 2] - joints[:, :, ankles, 2].min(-1)
+    whole = [one.rest_joints[JOINT["head"], 1] - one.rest_joints[ankles[0], 1] for one in proxies]
+    return rise > UPRIGHT * np.array(whole)[:, None]
 
 
 def _span(points: Array, seen: np.ndarray) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -73,10 +74,16 @@ class Video:
     def _decoded(self) -> Iterator[np.ndarray]:
         with closing(_reader(self.path)) as reader:
             next(reader)
-            for number, data in zip(range(self.count), reader, strict=False):
+            number = -1
+            for number, data in enumerate(reader):
                 if len(data) != self.width * self.height * 3:
                     raise BadFile(self.path, f"frame {number}", f"{len(data)} bytes", "a whole frame")
+                if number == self.count:
+                    break
                 yield np.frombuffer(data, np.uint8).reshape(self.height, self.width, 3)
+            if number + 1 != self.count:  # every later frame would be somebody else's picture
+                decoded = number + 1 if number < self.count else f"more than {self.count}"
+                raise BadFile(self.path, "frames", decoded, f"{self.count}, as ffmpeg counts them")
 
 
 def open_video(path: str | PathLike[str], fps: float | None = None) -> Video:
@@ -106,10 +113,17 @@ def open_video(path: str | PathLike[str], fps: float | None = None) -> Video:
 
 
 def _folder(folder: Path, fps: float) -> Video:
-    found = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES))
+    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES]
+    found.sort(key=lambda path: in_order(path.name))
     count = _checked(folder, len(found))
     height, width = _read_picture(found[0]).shape[:2]
-    return Video(folder, fps, count, width, height, found)
+    return Video(folder, fps, count, width, height, tuple(found))
+
+
+def in_order(name: str) -> tuple[list[tuple[int, str]], str]:
+    """A key that sorts names by the numbers in them: frame_2 before frame_10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if at % 2 else (-1, part) for at, part in enumerate(parts)], name
 
 
 def _checked(path: Path, count: int) -> int:
@@ -127,6 +141,10 @@ def _read_picture(path: Path) -> np.ndarray:
 
 
 def _reader(path: Path) -> Generator[Any, None, None]:
-    """What imageio-ffmpeg says of a video, then its frames' bytes."""
-    reader: Generator[Any, None, None] = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")
+    """What imageio-ffmpeg says of a video, then the bytes of its own frames.
+
+    None is repeated where the stream has a gap, as none is when they are counted.
+    """
+    own = ["-fps_mode", "passthrough"]
+    reader: Generator[Any, None, None] = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24", output_params=own)
     return reader
