@@ -19,7 +19,7 @@ from scipy.linalg import sqrtm
 from synth.body import load_body
 from synth.corpus.config import config_from
 from synth.corpus.corpus import build
-from synth.corpus.rows import FEATURES, WIDTH, seen_from
+from synth.corpus.rows import COLUMNS, FEATURES, WIDTH, seen_from
 from synth.corpus.shards import Corpus
 from synth.diffusion import scores
 from synth.diffusion.baseline import adapted, nearest, retrieved
@@ -551,6 +551,14 @@ def test_a_model_is_asked_for_what_was_held_out_in_any_batches(corpus: Corpus, t
         np.testing.assert_allclose(a.features, b.features, atol=1e-4)
     with pytest.raises(BadOption, match="fps"):
         sampled(replace(model, fps=30.0), corpus, draws, texts, plainly)
+
+
+def test_which_soles_stand_sways_no_judgement(corpus: Corpus, judge: Evaluator) -> None:
+    item = sample_of(corpus, held_out(corpus, frames=SMALL.frames)[0])
+    other = item.features.copy()
+    other[..., COLUMNS["contacts"]] = 1 - other[..., COLUMNS["contacts"]]
+    before, after = (judge.motions([replace(item, features=features)]) for features in (item.features, other))
+    np.testing.assert_array_equal(before, after)
 
 
 def test_polishing_in_two_processes_gives_the_same(corpus: Corpus) -> None:

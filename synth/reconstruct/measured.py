@@ -11,7 +11,7 @@ from synth.body.model import BodyModel
 from synth.errors import BadOption
 from synth.interaction import Interaction
 from synth.motion import mesh
-from synth.motion.evaluate import measure_all
+from synth.motion.evaluate import measure_all, stretches
 from synth.motion.mesh import MESH_FPS
 from synth.reconstruct.keypoints import Observed
 from synth.reconstruct.people import Refined
@@ -68,8 +68,7 @@ def _figures(motion: Interaction, person: int, body: BodyModel, skin: mesh.Skin)
 
     Who leaves and comes back does not jump from there to here, so stretches are no one motion.
     """
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], motion.present[person], [0]))))
-    spans = [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= SHORTEST]
+    spans = [span for span in stretches(motion.present[person]) if span.stop - span.start >= SHORTEST]
     rows = [measure_all(_alone(motion, person, span), body, skin) for span in spans]
     lengths = np.array([span.stop - span.start for span in spans])
     found = {}
