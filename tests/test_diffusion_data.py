@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from synth.body import load_body
 from synth.corpus.build import write
@@ -25,12 +26,22 @@ from synth.corpus.rows import COLUMNS, FEATURES, to_rows
 from synth.corpus.shards import Corpus
 from synth.diffusion import scene
 from synth.diffusion.data import Batches, drop
-from synth.diffusion.features import FLOOR, NAMES, POOLED, Moments, decode, joints_of, matrix_from_6d, to_interaction
+from synth.diffusion.features import (
+    FLOOR,
+    NAMES,
+    POOLED,
+    Moments,
+    decode,
+    in_world,
+    joints_of,
+    matrix_from_6d,
+    to_interaction,
+)
 from synth.diffusion.scene import FIELDS, FURNITURE, height_map, moved_scene, placed, point_groups, scene_of
 from synth.diffusion.text import TokenTable, captions_of, corpus_tokens, token_table
 from synth.diffusion.windows import Draw, crop
 from synth.errors import BadFile, BadOption
-from synth.interaction import Interaction
+from synth.interaction import Interaction, Meta
 from synth.motion.kinematics import forward_kinematics
 from synth.room import Box, Furniture, furniture_from_json
 from synth.rotation import axis_angle_to_matrix, yaw_matrix
@@ -138,6 +149,29 @@ def test_there_and_back(corpus: Corpus, moments: Moments, name: str) -> None:
     assert _angle(again.rotations()[:, :, :22], motion.rotations()[:, :, :22]).max() < 1e-5
     np.testing.assert_array_equal(again.body_pose[..., 63:], 0)
     assert to_interaction(x, moments, motion.betas, 20.0).meta.roles == ("person",) * motion.people
+
+
+@settings(deadline=None)
+@given(hnp.arrays(float, (2, 3, 22, 3), elements=st.floats(-4, 4)), st.floats(-7, 7), st.floats(-5, 5))
+def test_a_motion_in_the_world_is_the_one_transformed(vectors: np.ndarray, yaw: float, x: float) -> None:
+    """Against `Interaction.transform`, in double precision: half turns and no turns included."""
+    vectors[0, 0, 1:4] = [[np.pi, 0, 0], [0, 0, 0], [0, 1e-9, 0]]
+    pose = np.concatenate([vectors, np.zeros((2, 3, 2, 3))], 2).reshape(2, 3, 72)
+    rest = np.random.default_rng(0).normal(size=(2, 24, 3))
+    motion = Interaction(
+        20.0, vectors[:, :, 5], pose[..., :3], pose[..., 3:], np.zeros((2, 10)), np.ones((2, 3), bool),
+        Meta(roles=("person",) * 2, genders=("neutral",) * 2),
+    )  # fmt: skip
+    expected = motion.transform(yaw_matrix(yaw), np.array([x, 1.0, 0.0]), rest[:, 0])
+    transl, found = in_world(
+        *(torch.from_numpy(a)[None] for a in (motion.transl, axis_angle_to_matrix(vectors), rest)),
+        torch.tensor([yaw], dtype=torch.float64), torch.tensor([[x, 1.0]], dtype=torch.float64),
+    )  # fmt: skip
+    np.testing.assert_allclose(transl[0], expected.transl, atol=1e-5)
+    assert float(found.norm(dim=-1).max()) <= np.pi + 1e-9
+    turned = axis_angle_to_matrix(found[0].numpy())
+    np.testing.assert_allclose(turned[:, :, 0], axis_angle_to_matrix(expected.global_orient), atol=1e-5)
+    np.testing.assert_allclose(turned[:, :, 1:], axis_angle_to_matrix(vectors)[:, :, 1:], atol=1e-9)
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -267,6 +267,24 @@ def test_a_training_that_is_no_number_keeps_its_last_good_state(
         loop._sound({"w": torch.tensor([1.0, torch.nan])}, 4)
 
 
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument")  # without a GPU there is nothing to pin for
+def test_what_is_drawn_ahead_for_a_gpu_comes_in_order_and_with_its_errors(corpus: Corpus) -> None:
+    gpu, numbers = torch.device("cuda"), [7, 3, 5, 4, 9, 8]
+    reader = Batches(corpus, batch=2, frames=40, people=2)
+    for found, number in zip(loop.ahead(reader.at, numbers, gpu), numbers, strict=True):
+        torch.testing.assert_close(found.x, reader.at(number).x)
+
+    def damaged(number: int) -> int:
+        if number == 4:
+            raise BadFile("corpus", "shard", "half", "all of it")
+        return number
+
+    found = loop.ahead(damaged, numbers, gpu)
+    assert list(itertools.islice(found, 3)) == numbers[:3]
+    with pytest.raises(CareSynthError, match="shard"):
+        next(found)
+
+
 def test_the_gradient_scaler_goes_on_where_it_was(tmp_path: Path) -> None:
     net = torch.nn.Linear(2, 2)
     scaler, fresh = (torch.amp.GradScaler("cpu", init_scale=scale) for scale in (1024.0, 65536.0))

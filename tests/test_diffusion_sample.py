@@ -164,6 +164,29 @@ def test_the_same_seed_gives_the_same_motion_and_another_another(pair: Interacti
     assert np.abs(a[0].motion.transl - a[1].motion.transl).max() > 1e-4
 
 
+def test_motions_of_one_scenario_are_those_of_equal_ones(pair: Interaction) -> None:
+    """What a scenario comes to is worked out once for all its motions, each with its own words."""
+    torch.manual_seed(0)
+    net = Denoiser(CONFIG.model).eval()
+    nn.init.normal_(net.motion_out.weight, std=0.02)
+    model = Model(net, CONFIG, moments(), 20.0, {})
+    room = load_room("ward_03")
+    one = Scenario.in_room(without_labels(pair), "up", room, [room.of_class("chair")[0]], draft=pair)
+    other = replace(one, start=replace(one.start, transl=one.start.transl + np.float32(0.3)))
+    said = TokenEmbeddings(
+        np.random.default_rng(0).normal(size=(3, 3, WIDTH)).astype(np.float32), np.ones((3, 3), bool)
+    )
+    a, b = (
+        sample(model, scenarios, said, 2.0, BODY, np.random.SeedSequence(1), Sampling(count=5))
+        for scenarios in ([one, other, one], [one, other, replace(one)])
+    )
+    for mine, theirs in zip(a, b, strict=True):
+        np.testing.assert_allclose(mine.motion.transl, theirs.motion.transl, atol=1e-5)
+        np.testing.assert_allclose(mine.motion.rotations(), theirs.motion.rotations(), atol=1e-4)
+        np.testing.assert_array_equal(mine.stands, theirs.stands)
+    assert np.abs(a[0].motion.transl - a[2].motion.transl).max() > 1e-4
+
+
 @pytest.mark.parametrize("seconds", [0.5, 30.0, float("nan")])
 def test_lengths_that_no_model_knows_are_refused(pair: Interaction, seconds: float) -> None:
     model = Model(Denoiser(CONFIG.model), CONFIG, moments(), 20.0, {})

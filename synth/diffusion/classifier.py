@@ -134,19 +134,22 @@ def train_classifier(
         trained.load_state_dict({name: value.cpu() for name, value in mean.items()})
         return TrainedClassifier(trained.eval(), config, moments, corpus.fps, facts | {"updates": update})
 
-    def terms(net: nn.Module, number: int) -> dict[str, Tensor]:
+    def draw(number: int) -> loop.Drawn:
         batch, rng = loop.drawn(config, readers, number)
-        return loss_of(net, batch.to(worker.device), schedule, loop.noise_of(rng))
+        return loop.Drawn(batch, loop.seeds_of(rng))
+
+    def terms(net: nn.Module, drawn: loop.Drawn) -> dict[str, Tensor]:
+        return loss_of(net, drawn.batch.to(worker.device), schedule, loop.noise_of(drawn.seeds, worker.device))
 
     def keep(mean: dict[str, Tensor], update: int) -> None:
         save_classifier(model(mean, update), out / MODEL)
 
-    return model(loop.run(worker, out, config, net, terms, keep, report, stop), config.updates)
+    return model(loop.run(worker, out, config, net, draw, terms, keep, report, stop), config.updates)
 
 
 def loss_of(net: nn.Module, batch: Batch, schedule: Schedule, generator: torch.Generator) -> dict[str, Tensor]:
     """Cross entropy at random steps over the items that have a class, as "loss", and their share that is right."""
-    t = torch.randint(schedule.steps, (len(batch.x),), generator=generator).to(batch.x.device)
+    t = torch.randint(schedule.steps, (len(batch.x),), generator=generator, device=generator.device).to(batch.x.device)
     noisy = process.diffuse(schedule, batch.x, t, process.noise_like(batch.x, generator))
     logits = net(noisy, t, batch.condition).float()
     known = (batch.classes >= 0).sum().clamp_min(1)

@@ -82,14 +82,18 @@ def train_evaluator(
         judge.load_state_dict({name: value.cpu() for name, value in mean.items()})
         return Evaluator(judge.eval(), config, moments, corpus.fps, facts | {"updates": update})
 
-    def terms(net: nn.Module, number: int) -> dict[str, Tensor]:
-        torch.manual_seed(int(np.random.default_rng([config.seed, _STREAM, number]).integers(1 << 62)))
-        return loss_of(cast(TwoTowers, net), lessons.at(number), moments, known)
+    def draw(number: int) -> tuple[Lesson, int]:
+        return lessons.at(number), int(np.random.default_rng([config.seed, _STREAM, number]).integers(1 << 62))
+
+    def terms(net: nn.Module, drawn: tuple[Lesson, int]) -> dict[str, Tensor]:
+        lesson, seed = drawn
+        torch.manual_seed(seed)
+        return loss_of(cast(TwoTowers, net), lesson, moments, known)
 
     def keep(mean: loop.Weights, update: int) -> None:
         save_evaluator(evaluator(mean, update), out / EVALUATOR)
 
-    mean = loop.run(worker, out, config, TwoTowers(config), terms, keep, report, stop)
+    mean = loop.run(worker, out, config, TwoTowers(config), draw, terms, keep, report, stop)
     return evaluator(mean, config.updates)
 
 

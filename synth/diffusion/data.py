@@ -8,9 +8,9 @@ for step in range(resumed, 10000):
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -40,8 +40,22 @@ class Tensors:
 
     def to(self: T, device: str | torch.device) -> T:
         """The same on another device."""
-        moved = {item.name: getattr(self, item.name).to(device) for item in fields(self)}  # type: ignore[arg-type]
-        return replace(self, **moved)  # type: ignore[type-var]
+        ahead = torch.device(device).type != "cpu"  # a GPU waits for what it is sent, the processor would not
+        return self._each(lambda tensor: tensor.to(device, non_blocking=ahead))
+
+    def pin_memory(self: T) -> T:
+        """The same in memory that a GPU reads by itself; a `torch.utils.data.DataLoader` asks for it."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def __getitem__(self: T, rows: Tensor) -> T:
+        """The items of these rows."""
+        return self._each(lambda tensor: tensor[rows])
+
+    def _each(self: T, change: Callable[[Tensor], Tensor]) -> T:
+        def changed(value: Any) -> Any:
+            return value._each(change) if isinstance(value, Tensors) else change(value)
+
+        return replace(self, **{item.name: changed(getattr(self, item.name)) for item in fields(self)})  # type: ignore
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from synth.errors import BadFile
 from synth.files import read_npz
 from synth.interaction import Interaction, Meta
 from synth.motion.kinematics import JOINTS, forward_kinematics
-from synth.rotation import matrix_to_axis_angle
 from synth.taxonomy import ROLES
 
 NAMES = ("transl", "global_orient", "body_pose", "joints", "contacts")
@@ -119,19 +118,67 @@ def to_interaction(x: Tensor, moments: Moments, betas: np.ndarray, fps: float, m
         betas: [P, 10].
         meta: names a role and gender for each; by default all are a "person" of neutral gender.
     """
-    transl, rotmats = (part.detach().cpu() for part in decode(x, moments))
-    people, frames = x.shape[:2]
-    pose = matrix_to_axis_angle(_with_hands(rotmats).numpy()).reshape(people, frames, 72).astype(np.float32)
+    transl, rotmats = decode(x.detach().cpu(), moments)
+    return motion_of(transl.numpy(), axis_angle_of(rotmats).numpy(), betas, fps, meta)
+
+
+def motion_of(
+    transl: np.ndarray, pose: np.ndarray, betas: np.ndarray, fps: float, meta: Meta | None = None
+) -> Interaction:  # fmt: skip
+    """An Interaction of ``transl`` [P, T, 3] and axis-angle vectors [P, T, 22, 3], root first; see `to_interaction`."""
+    people, frames = transl.shape[:2]
     known = meta or Meta(roles=(ROLES[-1],) * people, genders=("neutral",) * people)
+    body_pose = np.zeros((people, frames, 3 * (JOINTS - 1)), np.float32)  # the hands' stay at rest
+    body_pose[..., : 3 * (BODY_JOINTS - 1)] = pose[:, :, 1:].reshape(people, frames, -1)
     return Interaction(
         fps=float(fps),
-        transl=transl.numpy().astype(np.float32),
-        global_orient=pose[..., :3],
-        body_pose=pose[..., 3:],
+        transl=transl.astype(np.float32),
+        global_orient=pose[:, :, 0].astype(np.float32),
+        body_pose=body_pose,
         betas=np.asarray(betas, np.float32),
         present=np.ones((people, frames), bool),
         meta=known,
     ).validate("the generated motion")
+
+
+def in_world(
+    transl: Tensor, rotmats: Tensor, rest: Tensor, yaw: Tensor, place: Tensor
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """What `decode` gave, in the world of scenes whose own frame has this yaw [B] and place [B, 2] there.
+
+    Args:
+        transl: [B, P, T, 3]. rotmats: [B, P, T, 22, 3, 3]. rest: rest joints [B, P, 24, 3].
+
+    Returns:
+        ``transl`` [B, P, T, 3] and axis-angle vectors [B, P, T, 22, 3]: x' = R x + t, as `skeleton.transform_root`.
+    """
+    c, s, zero, one = torch.cos(yaw), torch.sin(yaw), torch.zeros_like(yaw), torch.ones_like(yaw)
+    turn = torch.stack((c, -s, zero, s, c, zero, zero, zero, one), -1).view(-1, 1, 1, 3, 3)
+    pelvis = rest[:, :, None, 0]
+    moved = (turn @ (pelvis + transl)[..., None])[..., 0] - pelvis + F.pad(place, (0, 1))[:, None, None]
+    turned = torch.cat(((turn @ rotmats[..., 0, :, :])[..., None, :, :], rotmats[..., 1:, :, :]), -3)
+    return moved, axis_angle_of(turned)
+
+
+def axis_angle_of(rotmats: Tensor) -> Tensor:
+    """Rotation matrices [..., 3, 3] as axis times angle [..., 3], angle in [0, pi] (as `synth.rotation`, Shepperd)."""
+    m = rotmats.flatten(-2).unbind(-1)
+    squares = torch.stack(
+        (1 + m[0] + m[4] + m[8], 1 + m[0] - m[4] - m[8], 1 - m[0] + m[4] - m[8], 1 - m[0] - m[4] + m[8]), -1
+    )
+    yz, zx, xy = m[7] - m[5], m[2] - m[6], m[3] - m[1]
+    sxy, szx, syz = m[3] + m[1], m[2] + m[6], m[7] + m[5]
+    rows = (
+        (squares[..., 0], yz, zx, xy), (yz, squares[..., 1], sxy, szx),
+        (zx, sxy, squares[..., 2], syz), (xy, szx, syz, squares[..., 3]),
+    )  # fmt: skip
+    candidates = torch.stack([torch.stack(row, -1) for row in rows], -2)
+    best = squares.argmax(-1)[..., None, None].expand(*squares.shape[:-1], 1, 4)
+    q = F.normalize(candidates.gather(-2, best)[..., 0, :], dim=-1)
+    q = torch.where(q[..., :1] < 0, -q, q)
+    sine = q[..., 1:].norm(dim=-1, keepdim=True)
+    angle = 2 * torch.atan2(sine, q[..., :1])
+    return q[..., 1:] * torch.where(sine < 1e-7, 2.0, angle / sine.clamp_min(1e-7))
 
 
 def _with_hands(rotmats: Tensor) -> Tensor:

@@ -4,21 +4,23 @@ Everything random in an update (batches, noise, steps, what is left out) comes f
 the state is the weights, their running mean, the optimiser's moments and one number.
 
 worker = begin(out, config, corpus, device)
-mean = run(worker, out, config, net, losses, keep)
+mean = run(worker, out, config, net, draw, losses, keep)
 """
 
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from synth import __version__
 from synth.corpus.shards import Corpus
@@ -32,6 +34,9 @@ from synth.errors import CareSynthError, Missing
 MODEL, LOGS = "model.safetensors", "logs"
 Report = Callable[[int, int, dict[str, float], float], None]  # update, of how many, losses, seconds left
 Weights = dict[str, Tensor]
+T = TypeVar("T")
+
+READERS = 8  # processes that draw batches for a GPU: one batch takes longer to draw than to learn from
 
 
 def begin(out: Path, config: Updates, corpus: Corpus, device: str = "auto", first: str | None = None) -> Any:
@@ -51,8 +56,8 @@ def begin(out: Path, config: Updates, corpus: Corpus, device: str = "auto", firs
 
 
 def run(
-    worker: Any, out: Path, config: Updates, net: nn.Module,
-    losses: Callable[[nn.Module, int], dict[str, Tensor]], keep: Callable[[Weights, int], None],
+    worker: Any, out: Path, config: Updates, net: nn.Module, draw: Callable[[int], T],
+    losses: Callable[[nn.Module, T], dict[str, Tensor]], keep: Callable[[Weights, int], None],
     report: Report = lambda *_: None, stop: Callable[[], bool] = lambda: False,
 ) -> Weights:  # fmt: skip
     """Train, or go on with the state in `out`; the running mean of the weights.
@@ -60,8 +65,9 @@ def run(
     Args:
         worker: from `begin`.
         net: with the weights that the training starts from.
-        losses: (network, number) -> the terms of batch `number`, of which "loss" is descended; they and all that is
-            random in them follow from the number alone.
+        draw: number -> batch `number` on the processor, and all that is random in what is made of it; follows from the
+            number alone. For a GPU it is called ahead, in processes of its own.
+        losses: (network, what was drawn) -> the terms, of which "loss" is descended.
         keep: writes what is of use to others, from the mean weights after so many updates.
         stop: asked after every update; where it says so the state is saved and the training ends.
 
@@ -84,6 +90,11 @@ def run(
             state.save_state(out, worker.unwrap_model(net), mean, optimisers, update, scaler)
             keep(mean, update)
 
+    def number(update: int, part: int) -> int:
+        return (update * config.accumulate + part) * worker.num_processes + worker.process_index
+
+    numbers = [number(update, part) for update in range(first, config.updates) for part in range(config.accumulate)]
+    drawn = ahead(draw, numbers, worker.device)
     since = time.monotonic()
     try:
         for update in range(first, config.updates):
@@ -91,9 +102,8 @@ def run(
                 group["lr"] = rate_at(config, update)
             total: dict[str, Tensor] = {}
             wrapped.train()
-            for part in range(config.accumulate):
-                number = (update * config.accumulate + part) * worker.num_processes + worker.process_index
-                found = losses(wrapped, number)
+            for _ in range(config.accumulate):
+                found = losses(wrapped, next(drawn))
                 worker.backward(found["loss"] / config.accumulate)
                 for name, value in found.items():
                     total[name] = total.get(name, 0.0) + value.detach() / config.accumulate
@@ -105,12 +115,12 @@ def run(
             state.follow(mean, net, update, config.ema)
             if (update + 1) % config.log_every == 0 or update + 1 == config.updates:
                 _finite("loss", float(total["loss"]), update + 1)
-                numbers = {name: float(value) for name, value in total.items()}
+                known = {name: float(value) for name, value in total.items()}
                 left = (time.monotonic() - since) / (update + 1 - first) * (config.updates - update - 1)
                 if writer is not None:
-                    for name, number_of in {**numbers, "rate": rate_at(config, update)}.items():
-                        writer.add_scalar(name, number_of, update + 1)
-                    report(update + 1, config.updates, numbers, left)
+                    for name, value_of in {**known, "rate": rate_at(config, update)}.items():
+                        writer.add_scalar(name, value_of, update + 1)
+                    report(update + 1, config.updates, known, left)
             stopped = stop()
             if stopped or (update + 1) % config.save_every == 0:
                 _finite("loss", float(total["loss"]), update + 1)  # what is saved replaces the last good state
@@ -122,6 +132,51 @@ def run(
             writer.close()
     save(config.updates)
     return mean
+
+
+def ahead(draw: Callable[[int], T], numbers: list[int], device: torch.device) -> Iterator[T]:
+    """What is drawn for each number, in their order; for a GPU in processes that are some batches ahead of it.
+
+    Raises:
+        CareSynthError: what `draw` raised.
+    """
+    if device.type == "cpu":
+        yield from map(draw, numbers)
+        return
+    readers = max(1, min(READERS, (os.cpu_count() or 1) - 1))
+    loader = DataLoader(
+        _Drawn(draw, numbers), None, num_workers=readers, collate_fn=_as_it_is, pin_memory=True,
+        multiprocessing_context="fork",  # `draw` is no function that another program could import
+    )  # fmt: skip
+    for item in loader:
+        if isinstance(item, _Failed):
+            raise CareSynthError(item.reason)
+        yield item
+
+
+class _Drawn(Dataset[Any]):
+    """Numbers as what is drawn for them."""
+
+    def __init__(self, draw: Callable[[int], Any], numbers: list[int]) -> None:
+        self.draw, self.numbers = draw, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, at: int) -> Any:
+        try:
+            return self.draw(self.numbers[at])
+        except CareSynthError as error:  # its kind does not survive the way between processes
+            return _Failed(str(error))
+
+
+@dataclass(frozen=True)
+class _Failed:
+    reason: str
+
+
+def _as_it_is(item: T) -> T:
+    return item
 
 
 def _finite(what: str, found: float, update: int) -> None:
@@ -145,6 +200,18 @@ def readers_of(corpus: Corpus, config: Updates, texts: TokenTable, patch: int) -
     ]
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A batch and the seeds of the noise and of the network's dropout."""
+
+    batch: Batch
+    seeds: tuple[int, int]
+
+    def pin_memory(self) -> Drawn:
+        """See `Tensors.pin_memory`."""
+        return replace(self, batch=self.batch.pin_memory())
+
+
 def drawn(config: Updates, readers: list[Batches], number: int) -> tuple[Batch, np.random.Generator]:
     """Batch `number`, and where all else that is random in it comes from."""
     rng = np.random.default_rng([config.seed, 1, number])
@@ -152,11 +219,15 @@ def drawn(config: Updates, readers: list[Batches], number: int) -> tuple[Batch, 
     return reader.at(number), rng
 
 
-def noise_of(rng: np.random.Generator) -> torch.Generator:
-    """The noise's generator; the network's dropout is seeded as well."""
-    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
-    torch.manual_seed(int(rng.integers(1 << 62)))
-    return generator
+def seeds_of(rng: np.random.Generator) -> tuple[int, int]:
+    """Of the noise, and of the network's dropout."""
+    return int(rng.integers(1 << 62)), int(rng.integers(1 << 62))
+
+
+def noise_of(seeds: tuple[int, int], device: str | torch.device) -> torch.Generator:
+    """The noise's generator, where the noise is needed; the network's dropout is seeded as well."""
+    torch.manual_seed(seeds[1])
+    return torch.Generator(device).manual_seed(seeds[0])
 
 
 def facts_of(worker: Any, corpus: Corpus) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from synth.diffusion import process, scene
 from synth.diffusion.checkpoint import Model
 from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.data import Condition
-from synth.diffusion.features import to_interaction
+from synth.diffusion.features import decode, in_world, motion_of
 from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, classified, physical, predictor
 from synth.diffusion.losses import standing
 from synth.diffusion.samplers import SAMPLERS, guided
@@ -123,32 +123,34 @@ def sample(
     frames = round(seconds * model.fps)
     patch = model.config.model.patch
     padded = -(-frames // patch) * patch
-    framed = [_framed(item, body) for item in scenarios]
-    condition = _condition(model, scenarios, framed, texts, frames, padded).to(device)
+    distinct = list({id(item): item for item in scenarios}.values())  # many motions may start from the same
+    which = torch.tensor([next(n for n, item in enumerate(distinct) if item is one) for one in scenarios])
+    framed = [_framed(item, body) for item in distinct]
+    condition = _condition(model, distinct, framed, texts, frames, padded, which).to(device)
     generator = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0]) >> 1)
     noise = torch.randn(len(scenarios), scenarios[0].start.people, padded, FEATURES, generator=generator).to(device)
     obstacles = None
     if sampling.physics is not None:
-        boxes, resting, walls = _obstacles(scenarios, framed)
+        boxes, resting, walls = _obstacles(distinct, framed)
         obstacles = Obstacles(
-            boxes.to(device), resting.to(device), None if walls is None else walls.to(device),
-            scenarios[0].holds if len(scenarios) == 1 else (),
+            boxes[which].to(device), resting[which].to(device), None if walls is None else walls[which].to(device),
+            distinct[0].holds if len(distinct) == 1 else (),
         )  # fmt: skip
     names = [item.start.meta.interaction_class for item in scenarios]
     classes = torch.tensor([-1 if name is None else INTERACTIONS.index(name) for name in names]).to(device)
     drafts = None
     if sampling.strength < 1 and all(item.draft is not None for item in scenarios):
-        rough = [_draft(item, at, body, frames, model) for item, at in zip(scenarios, framed, strict=True)]
-        drafts = torch.nn.functional.pad(torch.stack(rough), (0, 0, 0, padded - frames)).to(device)
-    x = denoised(model, condition, noise, sampling, obstacles, classifier, classes, generator, drafts)
-    made = []
-    for one, item, at in zip(x.cpu(), scenarios, framed, strict=True):
-        meta = item.start.meta
-        motion = to_interaction(one[:, :frames], model.moments, item.start.betas, model.fps, replace(meta, stage=()))
-        stands = standing(one[:, :frames], model.moments.to("cpu")).numpy()
-        motion = _in_world(motion, at, body)
-        made.append(Sampled(replace(motion, meta=meta), stands))  # whose stage is in the world already
-    return made
+        rough = torch.stack([_draft(item, at, body, frames, model) for item, at in zip(distinct, framed, strict=True)])
+        drafts = torch.nn.functional.pad(rough, (0, 0, 0, padded - frames))[which].to(device)
+    x = denoised(model, condition, noise, sampling, obstacles, classifier, classes, generator, drafts)[:, :, :frames]
+    stands = standing(x, model.moments).cpu().numpy()
+    yaw = torch.tensor([at.yaw for at in framed])[which].to(device)
+    place = torch.tensor(np.stack([at.place for at in framed]), dtype=torch.float32)[which].to(device)
+    transl, pose = (part.cpu().numpy() for part in in_world(*decode(x, model.moments), condition.rest, yaw, place))
+    return [
+        Sampled(motion_of(transl[n], pose[n], item.start.betas, model.fps, item.start.meta), stands[n])
+        for n, item in enumerate(scenarios)
+    ]
 
 
 @dataclass(frozen=True)
@@ -239,8 +241,9 @@ def _draft(item: Scenario, at: _Framed, body: BodyModel, frames: int, model: Mod
 
 def _condition(
     model: Model, scenarios: Sequence[Scenario], framed: Sequence[_Framed], texts: TokenEmbeddings, frames: int,
-    padded: int,
+    padded: int, which: Tensor,
 ) -> Condition:  # fmt: skip
+    """The condition of motions that start from the scenarios `which` [B], each with a text of its own."""
     size, people = len(scenarios), scenarios[0].start.people
     rows, bodies = (torch.from_numpy(np.stack([getattr(at, name) for at in framed])) for name in ("rows", "bodies"))
     scenes = [scene.scene_of(at.inside(item.used)) for item, at in zip(scenarios, framed, strict=True)]
@@ -255,19 +258,20 @@ def _condition(
         for item, at in zip(scenarios, framed, strict=True)
     ]
     start = model.moments.to("cpu").normalise(rows[..., :FEATURES].float())
-    return Condition(
-        text=torch.from_numpy(texts.values), text_mask=torch.from_numpy(texts.mask),
-        roles=torch.tensor([[ROLES.index(role) for role in item.start.meta.roles] for item in scenarios]),
-        betas=bodies[..., :10].float(), rest=bodies[..., 10:].float().reshape(size, people, 24, 3),
-        present=everybody, frames=alive,
-        furniture=torch.from_numpy(np.stack([token for token, _ in tokens])),
-        furniture_mask=torch.from_numpy(np.stack([mask for _, mask in tokens])),
-        heights=torch.from_numpy(heights.astype(np.float32)),
-        start=start * held[..., None], start_mask=held,
-        target=torch.from_numpy(np.stack(targets).astype(np.float32)),
-        target_mask=torch.tensor([item.ends is not None for item in scenarios])[:, None] & everybody,
-        together=torch.ones(size, dtype=torch.bool), points=torch.zeros(size, 0, scene.GROUP, 3),
-    )  # fmt: skip
+    known = {
+        "roles": torch.tensor([[ROLES.index(role) for role in item.start.meta.roles] for item in scenarios]),
+        "betas": bodies[..., :10].float(), "rest": bodies[..., 10:].float().reshape(size, people, 24, 3),
+        "present": everybody, "frames": alive,
+        "furniture": torch.from_numpy(np.stack([token for token, _ in tokens])),
+        "furniture_mask": torch.from_numpy(np.stack([mask for _, mask in tokens])),
+        "heights": torch.from_numpy(heights.astype(np.float32)),
+        "start": start * held[..., None], "start_mask": held,
+        "target": torch.from_numpy(np.stack(targets).astype(np.float32)),
+        "target_mask": torch.tensor([item.ends is not None for item in scenarios])[:, None] & everybody,
+        "together": torch.ones(size, dtype=torch.bool), "points": torch.zeros(size, 0, scene.GROUP, 3),
+    }  # fmt: skip
+    of_each = {name: value[which] for name, value in known.items()}
+    return Condition(text=torch.from_numpy(texts.values), text_mask=torch.from_numpy(texts.mask), **of_each)
 
 
 def _obstacles(scenarios: Sequence[Scenario], framed: Sequence[_Framed]) -> tuple[Boxes, Tensor, Walls | None]:
@@ -307,11 +311,6 @@ def _lines(floor: Array, at: _Framed) -> tuple[Array, Array] | None:
     outward = np.stack([edges[:, 1], -edges[:, 0]], -1) * (1 if turns.sum() > 0 else -1)
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     return outward, (outward * corners).sum(1)
-
-
-def _in_world(motion: Interaction, at: _Framed, body: BodyModel) -> Interaction:
-    rest = np.asarray(body.rest_joints(motion.betas), float)[:, 0]
-    return motion.transform(yaw_matrix(at.yaw), np.array([*at.place, 0.0]), rest)
 
 
 def without_labels(motion: Interaction) -> Interaction:

@@ -17,14 +17,14 @@ from synth.diffusion.config import Process, TrainConfig
 from synth.diffusion.data import Batch, Batches, drop
 from synth.diffusion.denoiser import Denoiser
 from synth.diffusion.features import Moments
-from synth.diffusion.loop import LOGS, MODEL, Report
+from synth.diffusion.loop import LOGS, MODEL, Drawn, Report
 from synth.diffusion.losses import losses
 from synth.diffusion.schedule import Schedule
 from synth.diffusion.text import corpus_tokens
 from synth.encoders import text_encoder
 from synth.errors import BadOption
 
-MEASURED = 40  # batches of each reader, from which the basis is taken
+MEASURED = 1280  # motions of each reader, from which the basis is taken
 __all__ = ["LOGS", "MODEL", "loss_of", "train"]
 
 
@@ -63,7 +63,8 @@ def train(
     readers = loop.readers_of(corpus, config, corpus_tokens(corpus, encoder), config.model.patch)
     known, schedule = moments.to(worker.device), config.process.tables()
     if net.basis is not None and before is None:
-        net.basis.measure([reader.at(number) for reader in readers for number in range(MEASURED)], schedule)
+        count = -(-MEASURED // config.batch)
+        net.basis.measure([reader.at(number) for reader in readers for number in range(count)], schedule)
     facts = loop.facts_of(worker, corpus)
     if before is not None:
         facts["before"] = before.facts
@@ -73,14 +74,17 @@ def train(
         trained.load_state_dict({name: value.cpu() for name, value in mean.items()})
         return Model(trained.eval(), config, moments, corpus.fps, facts | {"updates": update})
 
-    def terms(net: nn.Module, number: int) -> dict[str, Tensor]:
-        batch, generator = _batch(config, readers, number)
-        return loss_of(net, batch.to(worker.device), schedule, known, corpus.fps, config, generator)
+    def draw(number: int) -> Drawn:
+        return _drawn(config, readers, number)
+
+    def terms(net: nn.Module, drawn: Drawn) -> dict[str, Tensor]:
+        generator = loop.noise_of(drawn.seeds, worker.device)
+        return loss_of(net, drawn.batch.to(worker.device), schedule, known, corpus.fps, config, generator)
 
     def keep(mean: dict[str, Tensor], update: int) -> None:
         save_model(model(mean, update), out / MODEL)
 
-    return model(loop.run(worker, out, config, net, terms, keep, report, stop), config.updates)
+    return model(loop.run(worker, out, config, net, draw, terms, keep, report, stop), config.updates)
 
 
 def loss_of(
@@ -89,7 +93,7 @@ def loss_of(
 ) -> dict[str, Tensor]:  # fmt: skip
     """Algorithm 1 on a batch: noise at random steps, what the network makes of it, and all terms of `losses`."""
     x = batch.x
-    t = torch.randint(schedule.steps, (len(x),), generator=generator).to(x.device)
+    t = torch.randint(schedule.steps, (len(x),), generator=generator, device=generator.device).to(x.device)
     noise = process.noise_like(x, generator)
     there = batch.condition.present[:, :, None, None]
     noisy = process.diffuse(schedule, x, t, noise) * there
@@ -99,12 +103,12 @@ def loss_of(
     return losses(predicted, x, t, schedule.steps, batch.condition, moments, fps, config.weights, weight)
 
 
-def _batch(config: TrainConfig, readers: list[Batches], number: int) -> tuple[Batch, torch.Generator]:
-    """Batch `number`, with what training leaves out of its conditions, and the noise's generator."""
+def _drawn(config: TrainConfig, readers: list[Batches], number: int) -> Drawn:
+    """Batch `number`, with what training leaves out of its conditions, and the noise's seeds."""
     batch, rng = loop.drawn(config, readers, number)
     chances = config.drop
     condition = drop(batch.condition, rng, chances.text, chances.scene, chances.partner, chances.start, chances.target)
-    return replace(batch, condition=condition), loop.noise_of(rng)
+    return Drawn(replace(batch, condition=condition), loop.seeds_of(rng))
 
 
 def weights_of_t(schedule: Schedule, process_: Process) -> np.ndarray:
