@@ -75,7 +75,7 @@ def scenario() -> Scenario:
     room = load_room(ROOM)
     start = without_labels(motion)
     hold = Hold(person=0, joint=21, other=1, other_joint=20, start=2.0, end=6.0)
-    return replace(Scenario.in_room(start, "a pair", room, draft=motion), holds=(hold,))
+    return replace(Scenario.in_room(start, "a pair", room, draft=motion), asked=(hold,))
 
 
 def measure(

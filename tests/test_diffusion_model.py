@@ -22,7 +22,18 @@ from synth.diffusion.config import TrainConfig, read_train_config
 from synth.diffusion.data import Batch, Batches, Condition
 from synth.diffusion.denoiser import Denoiser, DenoiserConfig
 from synth.diffusion.features import Moments, decode, joints_of
-from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, energies, physical, predictor, stacked
+from synth.diffusion.guidance import (
+    Boxes,
+    Hold,
+    Physics,
+    Rest,
+    Scales,
+    Walls,
+    energies,
+    physical,
+    predictor,
+    stacked,
+)
 from synth.diffusion.schedule import cosine
 from synth.diffusion.state import STATE
 from synth.errors import BadFile, BadOption, CareSynthError
@@ -367,6 +378,24 @@ def test_packaged_configurations_are_sound() -> None:
     assert read_train_config("full").precision == "bf16"
     with pytest.raises(BadOption, match="smoke"):
         read_train_config("smokee")
+
+
+def test_who_is_to_rest_is_brought_to_that_height_while_it_is_asked_for(batch: Batch, corpus: Corpus) -> None:
+    known = Moments.of(corpus)
+    condition, steps = batch.condition, 1000
+
+    def pelvis(x: Tensor) -> Tensor:
+        return joints_of(*decode(x, known), condition.rest)[:, 0, :, 0, 2]
+
+    # descents as many as a sampling has steps below `Physics.first`
+    rest = Rest(0, 0.5, 1.0, float(pelvis(batch.x)[0, 10]) + 0.15)
+    guide = physical(condition, known, 20.0, steps, replace(Physics(), descents=10), asked=(rest,))
+    moved = guide(batch.x, batch.x, 300)
+    off = (pelvis(moved)[0] - rest.height).abs()
+    assert float(off[10:21].max()) < rest.slack + 0.02
+    other = physical(condition, known, 20.0, steps, replace(Physics(), descents=10))(batch.x, batch.x, 300)
+    assert float((moved - other)[0, 0, 10:21, 2].abs().min()) > 0.2
+    assert float((moved - other)[:, :, 22:].abs().max()) < 0.01
 
 
 def test_stacked_conditions_are_one_after_the_other(batch: Batch) -> None:

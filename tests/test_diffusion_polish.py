@@ -11,9 +11,11 @@ from benchmarks.classes import lift, lifted
 from synth.body import load_body
 from synth.corpus.library import entry
 from synth.corpus.touch import measured_contacts
+from synth.diffusion.generate import rests_of
 from synth.diffusion.polish import grounded, polished, smoothed
 from synth.interaction import Interaction
 from synth.motion.actions import measure_actions
+from synth.motion.adapt import settled
 from synth.motion.evaluate import measure_all
 from synth.motion.proxies import points_of, proxies_of
 from synth.motion.quality import measure, state_of
@@ -143,6 +145,31 @@ def test_people_and_their_things_stay_together(name: str) -> None:
     quality = measure(replace(made, meta=motion.meta), proxies)
     assert quality["contact_mean"] < 0.02
     assert max(quality.get("seat_depth", 0.0), quality.get("seat_air", 0.0)) < 0.05
+
+
+def test_a_scenario_settles_on_other_people_and_another_bed() -> None:
+    """On a bed 9 cm lower one sits 9 cm lower, on the wheelchair as before; standing, the shorter legs are stood on."""
+    scenario = entry("transfer_bed_to_wheelchair_03").load()
+    beds = [piece for piece in pieces(scenario) if piece.cls == "bed"]
+    (bed,) = (replace(piece, id="bed_2", seat_height=(piece.seat_height or 0) - 0.09) for piece in beds)
+    betas = scenario.betas.copy()
+    betas[:, 0] -= 2.0
+    moved = settled(scenario, {beds[0].id: bed}, betas, BODY)
+    (old, new) = (
+        np.asarray(BODY.rest_joints(motion.betas), float)[:, None, 0] + motion.transl for motion in (scenario, moved)
+    )
+    patient = scenario.meta.roles.index("patient")
+    seats = {str(c.target["object"]): (c.start, c.end) for c in scenario.meta.contacts if c.part == "pelvis"}
+    for name, lower in ((beds[0].id, 0.09), (scenario.props[0].id, 0.0)):
+        middle = round(np.mean(seats[name]) * scenario.fps)
+        assert old[patient, middle, 2] - new[patient, middle, 2] == pytest.approx(lower, abs=2e-3)
+    stands = round(0.5 * (seats[beds[0].id][1] + seats[scenario.props[0].id][0]) * scenario.fps)
+    assert new[patient, stands, 2] < old[patient, stands, 2] - 0.02
+    assert np.abs(np.diff(new[..., 2], axis=1)).max() * scenario.fps < 1.5  # nobody is dropped
+    assert {rest.person for rest in rests_of(moved, moved, BODY)} == {patient}
+    assert [rest.height for rest in rests_of(moved, moved, BODY)] == pytest.approx(
+        [new[patient, 0, 2], new[patient, round(seats[scenario.props[0].id][0] * scenario.fps) + 5, 2]], abs=0.03
+    )
 
 
 def test_who_goes_from_a_bed_to_a_wheelchair_sits_on_both() -> None:

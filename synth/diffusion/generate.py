@@ -25,6 +25,7 @@ from synth.corpus.touch import held_props, measured_contacts
 from synth.diffusion import packaged
 from synth.diffusion.checkpoint import Model, load_model
 from synth.diffusion.classifier import TrainedClassifier
+from synth.diffusion.guidance import Rest
 from synth.diffusion.pace import quickened
 from synth.diffusion.polish import polished
 from synth.diffusion.sample import LONGEST, SHORTEST, Sampling, Scenario, sample, without_labels
@@ -32,7 +33,7 @@ from synth.encoders import text_encoder
 from synth.errors import BadOption, Missing
 from synth.interaction import Interaction, Prop
 from synth.motion.actions import Actions, at_frames, measure_actions
-from synth.motion.adapt import adapt
+from synth.motion.adapt import adapt, settled
 from synth.motion.fit import one_thread
 from synth.motion.proxies import proxies_of
 from synth.motion.quality import measure
@@ -188,6 +189,7 @@ class DiffusionGenerator:
         used = [piece for piece in around.furniture if piece.id in names]
         rough = draft if self.sampling.strength < 1 else None
         scenario = Scenario.in_room(start, prompt, around, used, opening.ends, rough)
+        scenario = replace(scenario, asked=rests_of(draft, start, self.body))
         words = self.words.tokens([prompt, opening.caption] * (TOGETHER // 2))
         made = sample(
             self.model, [scenario] * TOGETHER, words, draft.seconds, self.body, seed, self.sampling, self.classifier
@@ -210,7 +212,8 @@ class DiffusionGenerator:
         placed = scene.placed.motion
         core = placed.meta.core or (0.0, placed.seconds)
         length = float(np.clip(placed.seconds, SHORTEST, LONGEST))  # `fit_duration` makes of it what is asked for
-        draft = placed.resample(self.model.fps).scale_time(length / placed.seconds)
+        roughly = settled(placed, scene.placed.stage_map, scene.betas, self.body)
+        draft = roughly.resample(self.model.fps).scale_time(length / placed.seconds)
         first = placed.window(0.0, max(OPENING, 2 / placed.fps))
         adapted = adapt(first, scene.placed.stage_map, scene.betas, self.body, scene.around, rng)
         start = without_labels(adapted)
@@ -219,9 +222,9 @@ class DiffusionGenerator:
             "mirrored": bool(placed.meta.source.get("mirrored")),
         }  # fmt: skip
         meta = replace(self._known.told(start.meta, entry, prompt, scene), source=source)
-        rest = np.asarray(self.body.rest_joints(placed.betas), float)
+        rest = np.asarray(self.body.rest_joints(scene.betas), float)
         return Opening(
-            start=replace(start, meta=meta), around=scene.around, ends=placed.transl[:, -1, :2] + rest[:, 0, :2],
+            start=replace(start, meta=meta), around=scene.around, ends=draft.transl[:, -1, :2] + rest[:, 0, :2],
             caption=str(rng.choice(np.array(meta.captions))), draft=draft,
             whole=(core[1] - core[0]) * FASTEST <= seconds + 0.1,
         )  # fmt: skip
@@ -244,6 +247,22 @@ class DiffusionGenerator:
         meta = replace(made.meta, actions=actions.segments, contacts=contacts, quality=quality)
         made = replace(made, meta=meta)
         return made, actions, faults_of(made, actions, around, self.body, opening.whole)
+
+
+def rests_of(draft: Interaction, start: Interaction, body: BodyModel) -> tuple[Rest, ...]:
+    """When who rests on which height in a scenario: where it begins with that, on that of its first frame."""
+    first, later = (
+        np.asarray(body.rest_joints(motion.betas), float)[:, 0, 2, None] + motion.transl[..., 2]
+        for motion in (start, draft)
+    )
+    found = []
+    for contact in draft.meta.contacts:
+        when = (draft.times >= contact.start) & (draft.times <= contact.end)
+        if contact.part != "pelvis" or contact.target.get("object") == "floor" or not when.any():
+            continue
+        height = first[contact.person, 0] if when[0] else np.median(later[contact.person, when])
+        found.append(Rest(contact.person, contact.start, contact.end, float(height)))
+    return tuple(found)
 
 
 def carried_along(props: Sequence[Prop], start: Interaction, motion: Interaction, rest: np.ndarray) -> tuple[Prop, ...]:

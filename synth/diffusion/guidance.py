@@ -135,6 +135,17 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """Who is to rest on something: person, from and to (seconds), and the pelvis's height meanwhile (metres)."""
+
+    person: int
+    start: float
+    end: float
+    height: float
+    slack: float = 0.02
+
+
+@dataclass(frozen=True)
 class Physics:
     """Weights of the energies, how many descents a step, and where in the sampling.
 
@@ -149,12 +160,15 @@ class Physics:
     walls: float = 1.0
     slip: float = 0.002
     holds: float = 1.0
+    rests: float = 20.0
     rate: float = 0.3
     descents: int = 1
     first: float = 0.6
     last: float = 0.0
     most: float = 0.1
 
+
+Asked = tuple[Hold | Rest, ...]
 
 # radius of the body about each of the 22 joints, metres: what must stay out of other things; hands may touch
 RADII = (
@@ -165,11 +179,12 @@ RADII = (
 
 def energies(
     x0: Tensor, condition: Condition, moments: Moments, fps: float, physics: Physics, boxes: Boxes | None = None,
-    walls: Walls | None = None, holds: tuple[Hold, ...] = (), sitting: Tensor | None = None,
+    walls: Walls | None = None, asked: Asked = (), sitting: Tensor | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
     """What is wrong with a motion, by kind; each a weighted sum over people and frames, [B].
 
     Args:
+        asked: touches and rests that the motions are to have, all of them the same.
         sitting: bool [B, K], solids that people rest on: only what goes in deeper than a cushion gives counts.
     """
     joints = joints_of(*decode(x0, moments), condition.rest)  # [B, P, T, 22, 3]
@@ -194,17 +209,21 @@ def energies(
     add("slip", speed[..., FEET, :2].square().sum(-1) * planted)
     if joints.shape[1] > 1:
         add("people", _in_people(joints, radius))
-    for hold in holds:
-        first, last = round(hold.start * fps), round(hold.end * fps) + 1
-        gap = joints[:, hold.person, first:last, hold.joint] - joints[:, hold.other, first:last, hold.other_joint]
-        miss = torch.relu(gap.norm(dim=-1) - hold.reach).square().sum(-1)
-        found["holds"] = found.get("holds", torch.zeros_like(miss)) + physics.holds * miss
+    for touch in asked:
+        when = slice(round(touch.start * fps), round(touch.end * fps) + 1)
+        if isinstance(touch, Rest):
+            name, gap = "rests", (joints[:, touch.person, when, 0, 2] - touch.height).abs() - touch.slack
+        else:
+            away = joints[:, touch.person, when, touch.joint] - joints[:, touch.other, when, touch.other_joint]
+            name, gap = "holds", away.norm(dim=-1) - touch.reach
+        miss = torch.relu(gap).square().sum(-1)
+        found[name] = found.get(name, torch.zeros_like(miss)) + getattr(physics, name) * miss
     return found
 
 
 def physical(
     condition: Condition, moments: Moments, fps: float, steps: int, physics: Physics, boxes: Boxes | None = None,
-    walls: Walls | None = None, holds: tuple[Hold, ...] = (), sitting: Tensor | None = None,
+    walls: Walls | None = None, asked: Asked = (), sitting: Tensor | None = None,
 ) -> Guide:  # fmt: skip
     """A guide that moves x_0 down the gradient of `energies`."""
 
@@ -214,7 +233,7 @@ def physical(
         for _ in range(physics.descents):
             with torch.enable_grad():
                 moved = x0.detach().requires_grad_(True)
-                total = energies(moved, condition, moments, fps, physics, boxes, walls, holds, sitting)
+                total = energies(moved, condition, moments, fps, physics, boxes, walls, asked, sitting)
                 (slope,) = torch.autograd.grad(torch.stack(list(total.values())).sum(), moved)
             x0 = x0 - (physics.rate * slope).clamp(-physics.most, physics.most)
         return x0

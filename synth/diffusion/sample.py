@@ -20,7 +20,7 @@ from synth.diffusion.checkpoint import Model
 from synth.diffusion.classifier import TrainedClassifier
 from synth.diffusion.data import Condition
 from synth.diffusion.features import decode, in_world, motion_of
-from synth.diffusion.guidance import Boxes, Hold, Physics, Scales, Walls, classified, physical, predictor
+from synth.diffusion.guidance import Asked, Boxes, Physics, Scales, Walls, classified, physical, predictor
 from synth.diffusion.losses import standing
 from synth.diffusion.samplers import SAMPLERS, guided
 from synth.errors import BadOption
@@ -68,7 +68,7 @@ class Scenario:
         prompt: what is said.
         used: furniture that they use. around: all other furniture. floor: corners of the floor [N, 2], convex.
         held: whether the first frame is asked for as it is, or only who is where.
-        holds: touches that are asked for.
+        asked: touches and rests that are asked for; heeded where all motions of a batch are one scenario's.
         ends: where everybody's pelvis is to be in the last frame [P, 2]; None: wherever it comes to.
         draft: as many people doing roughly that, of which `Sampling.strength` makes something new; their bodies may
             be others.
@@ -80,7 +80,7 @@ class Scenario:
     around: tuple[Furniture, ...] = ()
     floor: Array | None = None
     held: bool = True
-    holds: tuple[Hold, ...] = ()
+    asked: Asked = ()
     ends: Array | None = None
     draft: Interaction | None = None
 
@@ -134,7 +134,7 @@ def sample(
         boxes, resting, walls = _obstacles(distinct, framed)
         obstacles = Obstacles(
             boxes[which].to(device), resting[which].to(device), None if walls is None else walls[which].to(device),
-            distinct[0].holds if len(distinct) == 1 else (),
+            distinct[0].asked if len(distinct) == 1 else (),
         )  # fmt: skip
     names = [item.start.meta.interaction_class for item in scenarios]
     classes = torch.tensor([-1 if name is None else INTERACTIONS.index(name) for name in names]).to(device)
@@ -163,12 +163,12 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Obstacles:
-    """What physical guidance heeds: solids, which of them people rest on (bool [B, K]), walls, touches."""
+    """What physical guidance heeds: solids, which of them people rest on (bool [B, K]), walls, what is asked for."""
 
     boxes: Boxes
     resting: Tensor
     walls: Walls | None = None
-    holds: tuple[Hold, ...] = ()
+    asked: Asked = ()
 
 
 def denoised(
@@ -191,12 +191,12 @@ def denoised(
         classifier.must_fit(model)
         predict = guided(predict, classified(classifier.classifier, schedule, condition, classes, sampling.classifier))
     if sampling.physics is not None:
-        boxes, resting, walls, holds = (
+        boxes, resting, walls, asked = (
             (None, None, None, ()) if obstacles is None
-            else (obstacles.boxes, obstacles.resting, obstacles.walls, obstacles.holds)
+            else (obstacles.boxes, obstacles.resting, obstacles.walls, obstacles.asked)
         )  # fmt: skip
         guide = physical(
-            condition, model.moments, model.fps, schedule.steps, sampling.physics, boxes, walls, holds, resting
+            condition, model.moments, model.fps, schedule.steps, sampling.physics, boxes, walls, asked, resting
         )
         predict = guided(predict, guide)
     sampler, share = SAMPLERS[sampling.sampler], sampling.strength

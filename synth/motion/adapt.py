@@ -32,6 +32,7 @@ from synth.skeleton import JOINT, facing_yaw
 PRIOR = Prior(rotation=0.35, translation=0.12, seconds=0.45)
 SOLVE_FPS = 10.0  # corrections are smooth: solved at this rate, they are carried to every frame
 CALM = 0.05  # seconds, width of the filter of accelerations that are taken to be meant
+SETTLE = 0.15  # seconds, width of the filter over which a body comes down onto a seat of another height
 NEAR = 0.7  # metres: furniture farther than this from everybody's way is left out
 
 
@@ -138,6 +139,42 @@ def adapt(
     result = replace(result, props=in_hands(result, new))
     quality = {**motion.meta.quality, "adapt": measure(result, new, solids)}
     return replace(result, meta=replace(result.meta, quality=quality))
+
+
+def settled(motion: Interaction, stage_map: Mapping[str, Furniture], betas: Array, body: BodyModel) -> Interaction:
+    """What `adapt` begins with, for who goes on from there: poses as they are, their roots where they belong.
+
+    Legs of another length stand on the floor; who sits or lies on a seat is as high above the room's as above the
+    stage's, whatever the two heights.
+
+    Args, frames: as for `adapt`; contacts and stage keep the stage's names.
+    """
+    betas = np.asarray(betas, np.float32)
+    old, new = ([proxies_of(body, shape) for shape in shapes] for shapes in (motion.betas, betas))
+    stage = {str(item["id"]): furniture_from_json(item, "stage", "stage") for item in motion.meta.stage}
+    pieces = {**stage, **stage_map}
+    shift = _seat_shift(motion, old, stage, pieces)
+    rest_old, rest_new = (_rest(proxies).numpy() for proxies in (old, new))
+    pelvis = motion.transl + rest_old[:, None, 0]
+    moved = pelvis + np.append(shift, 0.0)
+    moved[..., 2] = pelvis[..., 2] * (_legs(_rest(new)) / _legs(_rest(old))).numpy()[:, None]
+    rolling = evidence.seats_of(motion.props)
+    before, after = {**stage, **rolling}, {**pieces, **rolling}
+    for contact in motion.meta.contacts:
+        target = str(contact.target.get("object", ""))
+        levels = [piece.seat_height for piece in (before.get(target), after.get(target)) if piece is not None]
+        if contact.part != "pelvis" or len(levels) < 2 or None in levels:
+            continue
+        on = ((motion.times >= contact.start) & (motion.times <= contact.end)).astype(float)
+        on = gaussian_filter1d(on, SETTLE * motion.fps, mode="nearest")
+        seat = pelvis[contact.person, :, 2] + levels[1] - levels[0]
+        moved[contact.person, :, 2] += on * (seat - moved[contact.person, :, 2])
+    return replace(
+        motion,
+        transl=(moved - rest_new[:, None, 0]).astype(np.float32),
+        betas=betas,
+        props=tuple(_shifted(prop, shift) for prop in motion.props),
+    )
 
 
 def _usual(rotmats: torch.Tensor, transl: torch.Tensor, rest: torch.Tensor, fps: float) -> torch.Tensor:
