@@ -18,7 +18,7 @@ from synth.corpus.falls import STRATEGIES, FallSource, make_fall
 from synth.corpus.falls.after import rising
 from synth.corpus.falls.control import BACKWARD, FORWARD, LEFT, Muscles, Reflex, mirror, overlaid
 from synth.corpus.falls.humanoid import TREE, build, hinge_limits, hinges, rotations
-from synth.corpus.falls.motion import DURATION, SPEED
+from synth.corpus.falls.motion import DURATION, SPEED, descent
 from synth.corpus.falls.plan import Scene
 from synth.corpus.falls.simulate import RATE, Event, simulate
 from synth.corpus.falls.start import vertices
@@ -249,3 +249,20 @@ def test_the_same_seed_gives_the_same_bytes(falls, body, tmp_path) -> None:
     FallSource(1, body=body).make(key, np.random.SeedSequence(SEED)).save(tmp_path / "b.npz")
     falls[key].save(tmp_path / "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05, 0.4])
+def test_a_fall_begins_where_the_way_down_does_though_it_rests_on_its_knees(pause: float) -> None:
+    """Half a second of standing, down to the knees, a rest there, and down; the head is lowered twice as far."""
+    drop = np.interp(np.arange(0, 2.5, 1 / RATE), np.cumsum([0.5, 0.4, pause, 0.3]), [0.0, 0.5, 0.5, 0.7])
+    heights = np.stack([0.9 - drop, 1.6 - 2 * drop], 1)
+    landed = round((1.2 + pause) * RATE)
+    assert descent(heights, landed, RATE) == pytest.approx(0.5 * RATE, abs=2)
+
+
+def test_who_bends_before_falling_does_not_fall_yet() -> None:
+    """The head comes down and waits, then all of it."""
+    time = np.arange(0, 2.5, 1 / RATE)
+    pelvis = 0.9 - np.interp(time, [1.5, 2.0], [0, 0.7])
+    head = 1.6 - np.interp(time, [0.5, 0.9, 1.5, 2.0], [0, 0.6, 0.6, 1.5])
+    assert descent(np.stack([pelvis, head], 1), round(2.0 * RATE), RATE) == pytest.approx(1.5 * RATE, abs=2)

@@ -39,6 +39,7 @@ HARD = 0.02  # metres of skin in furniture, beyond what cushions and the flesh o
 CUSHION = SOFT + 0.015
 SKIN = 0.006  # metres left in the floor: flesh is flat where it lies
 EXCESS = 0.45  # radians a rotation vector may leave its range: hinges turn one after the other, vectors at once
+LOWERING, PAUSE = 0.12, 0.08  # m/s and seconds: a body comes down, and has not begun to
 BREATH = "idle_02"  # whose small movements the lying breathe with
 GETS_UP = 0.35  # share of those who lie on the back, and could, that get up again
 UNCONSCIOUS = ("faint", "stiff")
@@ -133,14 +134,27 @@ def _times(trace: Trace, humanoid: Humanoid, ahead: float) -> tuple[float, float
     heights = _heights(humanoid, trace)
     down = np.gradient(heights, axis=0) * RATE
     landed = round(trace.landed * RATE)
-    lowering = (down[:, :2] < -0.12).any(1)
-    onset = landed
-    while onset > 0 and lowering[max(0, onset - 8) : onset].any():
-        onset -= 1
+    onset = descent(heights[:, :2], landed, RATE)
     moving = (np.abs(down[:, :2]) > 0.10).any(1)
     settled = int(np.flatnonzero(moving)[-1]) if moving.any() else landed
     last = len(heights) / RATE
     return ahead + onset / RATE, ahead + trace.landed, ahead + settled / RATE, ahead + last
+
+
+def descent(heights: Array, landed: int, rate: float) -> int:
+    """The sample at which a fall begins: nothing has come down for `PAUSE` before it, nor the pelvis half its way.
+
+    Args:
+        heights: [N, K] metres, the pelvis first. landed: the sample of the impact.
+    """
+    lowering = (np.gradient(heights, axis=0) * rate < -LOWERING).any(1)
+    pelvis = heights[: landed + 1, 0]
+    # who comes to rest on the knees is in the middle of a fall, however long it takes
+    onset = int(np.flatnonzero(pelvis >= 0.5 * (pelvis.max() + pelvis[-1]))[-1])
+    pause = round(PAUSE * rate)
+    while onset > 0 and lowering[max(0, onset - pause) : onset].any():
+        onset -= 1
+    return onset
 
 
 def _heights(humanoid: Humanoid, trace: Trace) -> Array:
