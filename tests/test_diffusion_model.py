@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from dataclasses import fields, replace
@@ -294,6 +295,28 @@ def test_what_is_drawn_ahead_for_a_gpu_comes_in_order_and_with_its_errors(corpus
     assert list(itertools.islice(found, 3)) == numbers[:3]
     with pytest.raises(CareSynthError, match="shard"):
         next(found)
+
+
+def test_muon_for_a_gpu_steps_as_pytorchs_does(net: Denoiser) -> None:
+    """The same matrices and gradients, three steps; and either goes on from the other's state."""
+    torch.manual_seed(0)
+    nets = [net, copy.deepcopy(net)]
+    ours, theirs = (
+        state.optimisers_of(item, 0.02, 0.1, "muon", device)[1]
+        for item, device in zip(nets, ("cuda", "cpu"), strict=True)
+    )
+    assert len({matrix.shape for matrix in ours.param_groups[0]["params"]}) > 2
+    start = [matrix.detach().clone() for matrix in ours.param_groups[0]["params"]]
+    for _ in range(3):
+        for mine, its in zip(ours.param_groups[0]["params"], theirs.param_groups[0]["params"], strict=True):
+            mine.grad = torch.randn_like(mine)
+            its.grad = mine.grad.clone()
+        ours.step()
+        theirs.step()
+    for before, mine, its in zip(start, ours.param_groups[0]["params"], theirs.param_groups[0]["params"], strict=True):
+        assert float((mine - its).detach().norm()) < 0.02 * float((mine - before).detach().norm())
+    theirs.load_state_dict(ours.state_dict())
+    ours.load_state_dict(theirs.state_dict())
 
 
 def test_the_gradient_scaler_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -74,7 +74,9 @@ def run(
     Raises:
         BadFile: the state is damaged. KeyboardInterrupt: it was asked to stop. CareSynthError: the loss is no number.
     """
-    optimisers: list[Any] = state.optimisers_of(net, config.rate, config.weight_decay, config.optimiser)
+    optimisers: list[Any] = state.optimisers_of(
+        net, config.rate, config.weight_decay, config.optimiser, worker.device.type
+    )
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
     scaler = worker.scaler  # of fp16's gradients; None for any other precision
     first = state.resume(out, net, mean, optimisers, scaler)

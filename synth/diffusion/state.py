@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from synth.corpus.shards import Corpus
+from synth.diffusion.muon import BatchedMuon
 from synth.errors import BadFile, BadOption
 from synth.files import atomic_path, read_json, write_json
 
@@ -39,11 +40,13 @@ def rate_at(config: Paced, update: int) -> float:
     return config.rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
-def optimisers_of(net: nn.Module, rate: float, decay: float, kind: str = "adamw") -> list[torch.optim.Optimizer]:
+def optimisers_of(
+    net: nn.Module, rate: float, decay: float, kind: str = "adamw", device: str = "cpu"
+) -> list[torch.optim.Optimizer]:  # fmt: skip
     """AdamW for all, or Muon (Jordan et al. 2024) for the matrices of the transformer's blocks and AdamW for the rest.
 
     Muon's step has AdamW's size (`match_rms_adamw`), so both go by the same rate. Matrices decay; vectors, which shift
-    and scale, do not.
+    and scale, do not. On another `device` than the processor Muon takes matrices of one shape together.
     """
     inner = [
         value for name, value in net.named_parameters()
@@ -57,7 +60,10 @@ def optimisers_of(net: nn.Module, rate: float, decay: float, kind: str = "adamw"
     ]
     found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99))]
     if inner:
-        found.append(torch.optim.Muon(inner, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+        if device == "cpu":
+            found.append(torch.optim.Muon(inner, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+        else:
+            found.append(BatchedMuon(inner, lr=rate, weight_decay=decay))
     return found
 
 
