@@ -59,8 +59,8 @@ class Opening:
         start: its first moments on the people drawn. around: the room less what moves in it.
         ends: where everybody's pelvis is at its end [P, 2], so that there is a way.
         caption: one of its captions.
-        draft: all of it as the library has it, on bodies of its own, at the length that is sampled: its props and
-            contacts are asked for, and where `Sampling.strength` is below 1 it is what the sampler starts from.
+        draft: all of it as the library has it, settled on these people and seats, at the length that is sampled: its
+            props and contacts are asked for, and where `Sampling.strength` is below 1 it is what the sampler starts from.
         whole: whether the clip has room for all of the action.
     """
 
@@ -189,7 +189,8 @@ class DiffusionGenerator:
         used = [piece for piece in around.furniture if piece.id in names]
         rough = draft if self.sampling.strength < 1 else None
         scenario = Scenario.in_room(start, prompt, around, used, opening.ends, rough)
-        scenario = replace(scenario, asked=rests_of(draft, start, self.body))
+        if rough is not None:  # what is made from noise alone keeps its own time
+            scenario = replace(scenario, asked=rests_of(draft, start, self.body))
         words = self.words.tokens([prompt, opening.caption] * (TOGETHER // 2))
         made = sample(
             self.model, [scenario] * TOGETHER, words, draft.seconds, self.body, seed, self.sampling, self.classifier
