@@ -60,7 +60,7 @@ class Opening:
         ends: where everybody's pelvis is at its end [P, 2], so that there is a way.
         caption: one of its captions.
         draft: all of it as the library has it, settled on these people and seats, at the length that is sampled: its
-            props and contacts are asked for, and where `Sampling.strength` is below 1 it is what the sampler starts from.
+            props and contacts are asked for, and where `Sampling.strength` is below 1 the sampler starts from it.
         whole: whether the clip has room for all of the action.
     """
 
