@@ -259,3 +259,18 @@ def test_partner_distance_equals_brute_force():
     assert metrics.partner_penetration(a, apart) == 0
     assert metrics.partner_penetration(a, a) == pytest.approx(0.10)
     assert metrics.point_distance(a[:, JOINT["head"]], a[:, JOINT["head"]]) == 0
+
+
+def test_who_is_pushed_sits_in_what_rolls_however_high():
+    """A tall patient high in a wheelchair balances as if half standing, and goes along: the seat tells."""
+    pushed = entry("push_wheelchair_04").load()
+    patient = pushed.meta.roles.index("patient")
+    high = pushed.transl.copy()
+    high[patient, :, 2] += 0.08
+    room = [furniture_from_json(item, "stage") for item in pushed.meta.stage]
+    found = measure_actions(replace(pushed, transl=high), load_body(), room)
+    assert found.order(patient) == ("sitting",)
+    assert {POSTURES[i] for i in np.unique(found.frame_postures[patient])} == {"sitting_in_chair"}
+    beside = [replace(prop, transl=prop.transl + np.float32([1.0, 0.0, 0.0])) for prop in pushed.props]
+    gone = measure_actions(replace(pushed, transl=high, props=tuple(beside)), load_body(), room)
+    assert gone.order(patient) != ("sitting",)

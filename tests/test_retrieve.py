@@ -335,6 +335,20 @@ def test_who_walked_comes_to_stand_on_the_floor(body):
     assert not [f for f in faults_of(shifted, actions, room, body) if "float" in f.text or "jerk" in f.text]
 
 
+def test_who_is_pushed_does_not_rise_from_the_wheelchair_at_the_end(body):
+    """High in it and on the way when the motion ends: it is the seat that carries, not the feet."""
+    pushed = next(entry for entry in library() if entry.id == "push_wheelchair_01").load()
+    patient = pushed.meta.roles.index("patient")
+    high = pushed.transl.copy()
+    high[patient, :, 2] += 0.05
+    pushed = replace(pushed, transl=high).window(0.0, 4.0)
+    rest = np.asarray(body.rest_joints(pushed.betas), float)
+    idle = next(entry for entry in library() if entry.id.startswith("idle")).load()
+    made = fit_duration(pushed, 8.0, np.random.default_rng(0), rest, Idle(idle.rotations()[0], idle.fps))
+    assert np.ptp(made.transl[patient, :, 2]) < 0.02
+    assert measure_actions(made, body).order(patient) == ("sitting",)
+
+
 def test_who_slides_on_the_floor_does_not_stand_up_by_itself(body):
     fall = next(entry for entry in library() if entry.id == "fall_backward_01").load()
     rest = np.asarray(body.rest_joints(fall.betas), float)

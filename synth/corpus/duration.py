@@ -115,7 +115,7 @@ def _extended(
         r, t = _rest(rotations, motion.transl.astype(float), after, fps, rng, free)
         _pin(r, t, motion, rest, -1, free)
         if rest is not None and idle is not None:
-            _stand(r, t, motion, np.asarray(rest, float), idle, rng)
+            _stand(r, t, motion, np.asarray(rest, float), idle, rng, free[:, 0])
         pieces_r.append(r)
         pieces_t.append(t)
     pose = matrix_to_axis_angle(np.concatenate(pieces_r, 1)).reshape(people, frames, 72).astype(np.float32)
@@ -211,15 +211,19 @@ def _rest(
 
 
 def _stand(
-    rotations: Array, transl: Array, motion: Interaction, rest: Array, idle: Idle, rng: np.random.Generator
-) -> None:
-    """Let who walks at the end take the last step together: into real standing idle, feet on the floor. In place."""
+    rotations: Array, transl: Array, motion: Interaction, rest: Array, idle: Idle, rng: np.random.Generator,
+    free: np.ndarray,
+) -> None:  # fmt: skip
+    """Let who walks at the end take the last step together: into real standing idle, feet on the floor. In place.
+
+    free: bool [P], whom nothing carries: who is pushed in a wheelchair moves, and does not walk.
+    """
     frames, fps = rotations.shape[1], motion.fps
     time = np.arange(1, frames + 1) / fps
     span = min(motion.frames - 1, max(1, round(0.2 * fps)))
     way = motion.transl[:, -1, :2] - motion.transl[:, -1 - span, :2]
     walks = np.linalg.norm(way, axis=-1) / span * fps > 0.3
-    walks &= motion.transl[:, -1, 2] + rest[:, 0, 2] > _ON_FOOT
+    walks &= free & (motion.transl[:, -1, 2] + rest[:, 0, 2] > _ON_FOOT)
     share = np.clip(time / STEP, 0, 1)
     share = share * share * (3 - 2 * share)
     begin = float(rng.uniform(0, max(0.1, len(idle.rotations) / idle.fps - 2)))

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synth.interaction import ActionSegment, Contact, Interaction
+from synth.interaction import ActionSegment, Contact, Interaction, Prop
 from synth.motion import posture as pose
 from synth.room import Furniture
-from synth.rooms.props import standing_piece
+from synth.rooms.props import piece_at, standing_piece
 from synth.rotation import Array
 from synth.skeleton import JOINT, forward_kinematics
 from synth.taxonomy import ACTION_INDEX, ACTIONS, POSTURES
@@ -111,14 +111,27 @@ def measure_actions(motion: Interaction, body: BodyModel, furniture: Sequence[Fu
         motion: any frame rate.
         body: gives the rest joints for the motion's betas.
         furniture: of the room, in the motion's frame; without it, seats are told by balance alone. Props with a seat
-            that stand still are added.
+            are added, whether they stand or roll.
     """
     rest = np.asarray(body.rest_joints(motion.betas), dtype=float)
     joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
     aids = {item.id for item in furniture if item.cls == "walker"}
     aids |= {prop.id for prop in motion.props if prop.cls == "walker"}
     waiting = [item for item in map(standing_piece, motion.props) if item is not None]
-    return measure_joints(joints, motion.fps, motion.present, [*furniture, *waiting], motion.meta.contacts, aids)
+    known, held = [*furniture, *waiting], motion.meta.contacts
+    return measure_joints(joints, motion.fps, motion.present, known, held, aids, _rolling(motion.props))
+
+
+def _rolling(props: Sequence[Prop]) -> list[pose.Rolling]:
+    """The props with a seat that do not stand still."""
+    found = []
+    for prop in props:
+        piece = piece_at(prop)
+        if piece.seat is not None and standing_piece(prop) is None:
+            poses = prop.poses()
+            yaw, place = np.unwrap(np.arctan2(poses[:, 1, 0], poses[:, 0, 0])), poses[:, :3, 3]
+            found.append(pose.Rolling(piece, yaw, place, (float(yaw[0]), place[0])))
+    return found
 
 
 def measure_joints(
@@ -128,8 +141,10 @@ def measure_joints(
     furniture: Sequence[Furniture] = (),
     contacts: Sequence[Contact] = (),
     aids: Collection[str] = (),
+    rolling: Sequence[pose.Rolling] = (),
 ) -> Actions:
-    """The same from SMPL joints [P, T, 24, 3] in world metres; ``aids`` are the ids of walking aids."""
+    """The same from SMPL joints [P, T, 24, 3] in world metres; ``aids`` are the ids of walking aids, ``rolling`` seats
+    that move, where they are in the frames."""
     people, frames = joints.shape[:2]
     here = np.ones((people, frames), bool) if present is None else present
     labels, postures = np.full((people, frames), -1), np.full((people, frames), -1)
@@ -140,20 +155,25 @@ def measure_joints(
             if not here[person, first]:
                 continue
             cut = slice(first, last)
-            words, kinds = _label_one(np.asarray(joints[person, cut], float), fps, furniture)
+            seats = [item.cut(cut) for item in rolling]
+            words, kinds = _label_one(np.asarray(joints[person, cut], float), fps, furniture, seats)
             labels[person, cut] = words
-            postures[person, cut] = _postures(words, kinds, furniture, fps, first, held)
+            carriers = [*furniture, *(item.piece for item in seats)]
+            postures[person, cut] = _postures(words, kinds, carriers, fps, first, held)
         segments += _segments(labels[person], person, fps)
     return Actions(labels, postures, tuple(segments))
 
 
-def _label_one(joints: Array, fps: float, furniture: Sequence[Furniture]) -> tuple[np.ndarray, pose.Postures]:
+def _label_one(
+    joints: Array, fps: float, furniture: Sequence[Furniture], rolling: Sequence[pose.Rolling]
+) -> tuple[np.ndarray, pose.Postures]:
     """Labels [T] and postures (on the motion's own frames) of one person who is present throughout."""
     frames = len(joints)
     times = np.arange(frames) / fps
     grid = np.arange(max(1, int(np.floor(times[-1] * GRID + 1e-6)) + 1)) / GRID
     moved = _interpolate(times, joints, grid)
-    found = pose.measure_postures(_smooth(moved, 0.06), furniture)
+    seats = [item.at(times, grid) for item in rolling]
+    found = pose.measure_postures(_smooth(moved, 0.06), furniture, seats)
     kinds = _steady(_creeping(found, moved), round(0.2 * GRID))
     words = _on_feet(moved, found, kinds)
     _rests_and_ways(words, kinds, found)

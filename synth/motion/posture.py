@@ -7,7 +7,7 @@ Every rule uses heights, angles and distances alone, so that turning, moving or 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,12 +58,45 @@ class Postures:
     feet: Array
 
 
-def measure_postures(joints: Array, furniture: Sequence[Furniture] = ()) -> Postures:
+@dataclass(frozen=True)
+class Rolling:
+    """Something with a seat that moves: the piece where it is in some frame, and what turns and carries it there.
+
+    yaw [T] radians and place [T, 3] metres of every frame, `home` those of the piece: (yaw, place [3]).
+    """
+
+    piece: Furniture
+    yaw: Array
+    place: Array
+    home: tuple[float, Array]
+
+    def seen(self, points: Array) -> Array:
+        """World points [T, ..., 3] where they would be if the seat had stayed at home."""
+        spread = (slice(None), *(None,) * (points.ndim - 2))
+        turn = self.home[0] - self.yaw[spread]
+        x, y, z = np.moveaxis(points - self.place[(*spread, slice(None))], -1, 0)
+        c, s = np.cos(turn), np.sin(turn)
+        return np.stack([c * x - s * y, s * x + c * y, z], -1) + self.home[1]
+
+    def at(self, times: Array, grid: Array) -> Rolling:
+        """What is known at `times` [T], at the times `grid` [N]."""
+        place = np.stack([np.interp(grid, times, column) for column in self.place.T], -1)
+        return replace(self, yaw=np.interp(grid, times, self.yaw), place=place)
+
+    def cut(self, frames: slice) -> Rolling:
+        """Some of the frames."""
+        return replace(self, yaw=self.yaw[frames], place=self.place[frames])
+
+
+def measure_postures(
+    joints: Array, furniture: Sequence[Furniture] = (), rolling: Sequence[Rolling] = ()
+) -> Postures:  # fmt: skip
     """Posture in each frame.
 
     Args:
         joints: SMPL's 24 joints of one person [T, 24, 3], world metres, z up, floor z = 0.
-        furniture: what stands in the room, in the same frame.
+        furniture: what stands in the room, in the same frame. rolling: what moves in it; `support` counts it after the
+            furniture.
     """
 
     def at(name: str) -> Array:
@@ -81,8 +114,9 @@ def measure_postures(joints: Array, furniture: Sequence[Furniture] = ()) -> Post
     thigh_tilt = _from_vertical(thigh)
     knee_bend = _angle(thigh, shin)
 
-    support, legs_up = _support(pelvis, ankles, furniture)
-    surface = np.array([0.0, *(item.seat_height or 0.0 for item in furniture)])[support + 1]
+    carriers = [*furniture, *(item.piece for item in rolling)]
+    support, legs_up = _support(pelvis, ankles, furniture, rolling)
+    surface = np.array([0.0, *(item.seat_height or 0.0 for item in carriers)])[support + 1]
     above, chest_above = pelvis[:, 2] - surface, chest[:, 2] - surface
     rests = support >= 0
 
@@ -92,7 +126,7 @@ def measure_postures(joints: Array, furniture: Sequence[Furniture] = ()) -> Post
     low = (above < 0.30) & (chest_above < 0.38)
     lying = (tilt > LYING_TILT) & (low | (level_legs & (np.abs(chest[:, 2] - pelvis[:, 2]) < 0.2)))
     # a bed's raised head carries a back; on a flat bed who leans back is propped on the hands, and sits
-    raised = np.array([False, *(item.head_raised for item in furniture)])[support + 1]
+    raised = np.array([False, *(item.head_raised for item in carriers)])[support + 1]
     lying |= raised & legs_up & (tilt > RECLINED_TILT) & (thigh_tilt > np.radians(50)).any(1)
 
     knee_down = (knees[..., 2] < KNEE_DOWN) & (np.abs(shin[..., 2]) < 0.55 * _length(shin))
@@ -146,11 +180,15 @@ def posture_name(kind: int, support: Furniture | None, legs_up: bool, high: bool
     return {FLOOR_SEATED: "sitting_on_floor", KNEEL: "kneeling", FOURS: "crawling"}.get(kind)
 
 
-def _support(pelvis: Array, ankles: Array, furniture: Sequence[Furniture]) -> tuple[np.ndarray, np.ndarray]:
-    """Index of the furniture that carries the pelvis (the nearest surface wins) and whether it carries the legs."""
+def _support(
+    pelvis: Array, ankles: Array, furniture: Sequence[Furniture], rolling: Sequence[Rolling]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Index of what carries the pelvis (the nearest surface wins) and whether it carries the legs."""
     frames = len(pelvis)
     support, gap, legs = np.full(frames, -1), np.full(frames, np.inf), np.zeros(frames, bool)
-    for index, item in enumerate(furniture):
+    there = [(item, pelvis, ankles) for item in furniture]
+    there += [(item.piece, item.seen(pelvis), item.seen(ankles)) for item in rolling]
+    for index, (item, pelvis, ankles) in enumerate(there):
         if item.seat_height is None:
             continue
         above = pelvis[:, 2] - item.seat_height
