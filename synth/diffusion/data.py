@@ -55,7 +55,7 @@ class Tensors:
         def changed(value: Any) -> Any:
             return value._each(change) if isinstance(value, Tensors) else change(value)
 
-        return replace(self, **{item.name: changed(getattr(self, item.name)) for item in fields(self)})  # type: ignore
+        return replace(self, **{item.name: changed(getattr(self, item.name)) for item in fields(self)})  # type: ignore[type-var,arg-type]
 
 
 @dataclass(frozen=True)

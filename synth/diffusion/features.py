@@ -161,7 +161,10 @@ def in_world(
 
 
 def axis_angle_of(rotmats: Tensor) -> Tensor:
-    """Rotation matrices [..., 3, 3] as axis times angle [..., 3], angle in [0, pi] (as `synth.rotation`, Shepperd)."""
+    """Rotation matrices [..., 3, 3] as axis times angle [..., 3], angle in [0, pi], as `synth.rotation`'s (Shepperd).
+
+    `kinematics.log_map` is differentiable, but not for half turns, which roots in the world do make.
+    """
     m = rotmats.flatten(-2).unbind(-1)
     squares = torch.stack(
         (1 + m[0] + m[4] + m[8], 1 + m[0] - m[4] - m[8], 1 - m[0] + m[4] - m[8], 1 - m[0] - m[4] + m[8]), -1

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,10 +92,8 @@ def run(
             state.save_state(out, worker.unwrap_model(net), mean, optimisers, update, scaler)
             keep(mean, update)
 
-    def number(update: int, part: int) -> int:
-        return (update * config.accumulate + part) * worker.num_processes + worker.process_index
-
-    numbers = [number(update, part) for update in range(first, config.updates) for part in range(config.accumulate)]
+    apart, each = worker.num_processes, worker.num_processes * config.accumulate
+    numbers = range(first * each + worker.process_index, config.updates * each, apart)
     drawn = ahead(draw, numbers, worker.device)
     since = time.monotonic()
     try:
@@ -136,7 +134,7 @@ def run(
     return mean
 
 
-def ahead(draw: Callable[[int], T], numbers: list[int], device: torch.device) -> Iterator[T]:
+def ahead(draw: Callable[[int], T], numbers: Sequence[int], device: torch.device) -> Iterator[T]:
     """What is drawn for each number, in their order; for a GPU in processes that are some batches ahead of it.
 
     Raises:
@@ -159,7 +157,7 @@ def ahead(draw: Callable[[int], T], numbers: list[int], device: torch.device) ->
 class _Drawn(Dataset[Any]):
     """Numbers as what is drawn for them."""
 
-    def __init__(self, draw: Callable[[int], Any], numbers: list[int]) -> None:
+    def __init__(self, draw: Callable[[int], Any], numbers: Sequence[int]) -> None:
         self.draw, self.numbers = draw, numbers
 
     def __len__(self) -> int:

@@ -126,11 +126,11 @@ def _rolling(props: Sequence[Prop]) -> list[pose.Rolling]:
     """The props with a seat that do not stand still."""
     found = []
     for prop in props:
-        piece = piece_at(prop)
+        piece = piece_at(replace(prop, transl=0 * prop.transl, orient=0 * prop.orient))
         if piece.seat is not None and standing_piece(prop) is None:
             poses = prop.poses()
-            yaw, place = np.unwrap(np.arctan2(poses[:, 1, 0], poses[:, 0, 0])), poses[:, :3, 3]
-            found.append(pose.Rolling(piece, yaw, place, (float(yaw[0]), place[0])))
+            yaw = np.unwrap(np.arctan2(poses[:, 1, 0], poses[:, 0, 0]))
+            found.append(pose.Rolling(piece, yaw, poses[:, :2, 3]))
     return found
 
 

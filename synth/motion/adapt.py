@@ -82,10 +82,7 @@ def adapt(
     rotmats = torch.tensor(motion.rotations(), dtype=torch.float32)
     transl = torch.tensor(motion.transl, dtype=torch.float32)
     pelvis = transl + rest_old[:, None, 0]
-    ratio = _legs(rest_new) / _legs(rest_old)
-    moved = pelvis.clone()
-    moved[..., 2] = pelvis[..., 2] * ratio[:, None]
-    moved[..., :2] += torch.tensor(shift, dtype=torch.float32)
+    moved = _on_legs(pelvis, rest_old, rest_new, shift)
     first = moved - rest_new[:, None, 0]
 
     stride = max(1, round(motion.fps / fps))
@@ -154,10 +151,9 @@ def settled(motion: Interaction, stage_map: Mapping[str, Furniture], betas: Arra
     stage = {str(item["id"]): furniture_from_json(item, "stage", "stage") for item in motion.meta.stage}
     pieces = {**stage, **stage_map}
     shift = _seat_shift(motion, old, stage, pieces)
-    rest_old, rest_new = (_rest(proxies).numpy() for proxies in (old, new))
-    pelvis = motion.transl + rest_old[:, None, 0]
-    moved = pelvis + np.append(shift, 0.0)
-    moved[..., 2] = pelvis[..., 2] * (_legs(_rest(new)) / _legs(_rest(old))).numpy()[:, None]
+    rest_old, rest_new = _rest(old), _rest(new)
+    pelvis = torch.tensor(motion.transl, dtype=torch.float32) + rest_old[:, None, 0]
+    moved, heights = _on_legs(pelvis, rest_old, rest_new, shift).numpy(), pelvis[..., 2].numpy()
     rolling = evidence.seats_of(motion.props)
     before, after = {**stage, **rolling}, {**pieces, **rolling}
     for contact in motion.meta.contacts:
@@ -167,11 +163,11 @@ def settled(motion: Interaction, stage_map: Mapping[str, Furniture], betas: Arra
             continue
         on = ((motion.times >= contact.start) & (motion.times <= contact.end)).astype(float)
         on = gaussian_filter1d(on, SETTLE * motion.fps, mode="nearest")
-        seat = pelvis[contact.person, :, 2] + levels[1] - levels[0]
+        seat = heights[contact.person] + levels[1] - levels[0]
         moved[contact.person, :, 2] += on * (seat - moved[contact.person, :, 2])
     return replace(
         motion,
-        transl=(moved - rest_new[:, None, 0]).astype(np.float32),
+        transl=moved - rest_new[:, None, 0].numpy(),
         betas=betas,
         props=tuple(_shifted(prop, shift) for prop in motion.props),
     )
@@ -191,6 +187,14 @@ def _shifted(prop: Prop, shift: Array) -> Prop:
 
 def _rest(proxies: Sequence[Proxies]) -> torch.Tensor:
     return torch.tensor(np.stack([item.rest_joints for item in proxies]), dtype=torch.float32)
+
+
+def _on_legs(pelvis: torch.Tensor, rest_old: torch.Tensor, rest_new: torch.Tensor, shift: Array) -> torch.Tensor:
+    """Pelvises [P, T, 3] at the height of the new legs, shifted by (x, y)."""
+    moved = pelvis.clone()
+    moved[..., 2] = pelvis[..., 2] * (_legs(rest_new) / _legs(rest_old))[:, None]
+    moved[..., :2] += torch.tensor(shift, dtype=torch.float32)
+    return moved
 
 
 def _legs(rest: torch.Tensor) -> torch.Tensor:

@@ -60,23 +60,18 @@ class Postures:
 
 @dataclass(frozen=True)
 class Rolling:
-    """Something with a seat that moves: the piece where it is in some frame, and what turns and carries it there.
-
-    yaw [T] radians and place [T, 3] metres of every frame, `home` those of the piece: (yaw, place [3]).
-    """
+    """Something with a seat that moves: the piece over the origin, its yaw [T] radians and place [T, 2] metres."""
 
     piece: Furniture
     yaw: Array
     place: Array
-    home: tuple[float, Array]
 
     def seen(self, points: Array) -> Array:
-        """World points [T, ..., 3] where they would be if the seat had stayed at home."""
+        """World points [T, ..., 3] in the frame of the piece; heights stay."""
         spread = (slice(None), *(None,) * (points.ndim - 2))
-        turn = self.home[0] - self.yaw[spread]
-        x, y, z = np.moveaxis(points - self.place[(*spread, slice(None))], -1, 0)
-        c, s = np.cos(turn), np.sin(turn)
-        return np.stack([c * x - s * y, s * x + c * y, z], -1) + self.home[1]
+        c, s = np.cos(self.yaw)[spread], np.sin(self.yaw)[spread]
+        x, y = np.moveaxis(points[..., :2] - self.place[(*spread, slice(None))], -1, 0)
+        return np.stack([c * x + s * y, c * y - s * x, points[..., 2]], -1)
 
     def at(self, times: Array, grid: Array) -> Rolling:
         """What is known at `times` [T], at the times `grid` [N]."""
@@ -188,16 +183,16 @@ def _support(
     support, gap, legs = np.full(frames, -1), np.full(frames, np.inf), np.zeros(frames, bool)
     there = [(item, pelvis, ankles) for item in furniture]
     there += [(item.piece, item.seen(pelvis), item.seen(ankles)) for item in rolling]
-    for index, (item, pelvis, ankles) in enumerate(there):
+    for index, (item, hips, feet) in enumerate(there):
         if item.seat_height is None:
             continue
-        above = pelvis[:, 2] - item.seat_height
+        above = hips[:, 2] - item.seat_height
         # one can sit and lie anywhere on a bed
         seat = item.seat if item.seat is not None and item.cls != "bed" else Box(np.zeros(3), item.box.size)
-        inside = _over(seat, item.box.to_local(pelvis), SEAT_MARGIN)
+        inside = _over(seat, item.box.to_local(hips), SEAT_MARGIN)
         carried = inside & (above > SEAT_RANGE[0]) & (above < SEAT_RANGE[1]) & (np.abs(above) < gap)
-        local = item.box.to_local(ankles)
-        up = (_over(Box(np.zeros(3), item.box.size), local, 0.1) & (ankles[..., 2] > item.seat_height - 0.06)).any(1)
+        local = item.box.to_local(feet)
+        up = (_over(Box(np.zeros(3), item.box.size), local, 0.1) & (feet[..., 2] > item.seat_height - 0.06)).any(1)
         support[carried], gap[carried], legs[carried] = index, np.abs(above)[carried], up[carried]
     return support, legs
 
