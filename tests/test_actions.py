@@ -11,9 +11,10 @@ from synth.corpus.library import entry
 from synth.files import read_json, read_npz
 from synth.interaction import Contact
 from synth.motion import metrics
-from synth.motion.actions import Actions, at_frames, measure_actions, measure_joints
+from synth.motion.actions import Actions, at_frames, measure_actions, measure_joints, rolling_seats
 from synth.motion.evaluate import measure_all
 from synth.room import Box, Furniture, furniture_from_json
+from synth.rooms.props import piece_at
 from synth.rotation import yaw_matrix
 from synth.skeleton import JOINT, SMPL_MIRROR, SMPL_PARENTS
 from synth.taxonomy import ACTIONS, POSTURES
@@ -274,3 +275,15 @@ def test_who_is_pushed_sits_in_what_rolls_however_high():
     beside = [replace(prop, transl=prop.transl + np.float32([1.0, 0.0, 0.0])) for prop in pushed.props]
     gone = measure_actions(replace(pushed, transl=high, props=tuple(beside)), load_body(), room)
     assert gone.order(patient) != ("sitting",)
+
+
+def test_a_seat_that_rolls_and_turns_is_where_it_is_in_every_frame():
+    times, rng = np.linspace(0, 3, 7), np.random.default_rng(0)
+    way = np.stack([np.cos(times), 2 * times, 0 * times], -1)
+    (prop,) = (item for item in entry("push_wheelchair_04").load().props if item.cls == "wheelchair")
+    prop = replace(prop, transl=way, orient=np.stack([0 * times, 0 * times, 2.5 * times], -1))
+    (seat,) = rolling_seats([prop])
+    points = way[:, None] + rng.normal(size=(7, 2, 3))
+    found = seat.piece.box.to_local(seat.seen(points))
+    expected = [piece_at(prop, frame).box.to_local(points[frame]) for frame in range(7)]
+    np.testing.assert_allclose(found, expected, atol=1e-9)

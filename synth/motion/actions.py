@@ -119,10 +119,10 @@ def measure_actions(motion: Interaction, body: BodyModel, furniture: Sequence[Fu
     aids |= {prop.id for prop in motion.props if prop.cls == "walker"}
     waiting = [item for item in map(standing_piece, motion.props) if item is not None]
     known, held = [*furniture, *waiting], motion.meta.contacts
-    return measure_joints(joints, motion.fps, motion.present, known, held, aids, _rolling(motion.props))
+    return measure_joints(joints, motion.fps, motion.present, known, held, aids, rolling_seats(motion.props))
 
 
-def _rolling(props: Sequence[Prop]) -> list[pose.Rolling]:
+def rolling_seats(props: Sequence[Prop]) -> list[pose.Rolling]:
     """The props with a seat that do not stand still."""
     found = []
     for prop in props:
