@@ -1,10 +1,13 @@
-"""What does guidance do?  `python -m benchmarks.guidance CORPUS [--classifier FILE] [--items 64] [--json]`
+"""What does guidance do?  `python -m benchmarks.guidance CORPUS [--classifier FILE] [--items 64] [--drafts] [--json]`
 
 The same held-out captions, people, first frames, furniture and noise, sampled without guidance, with classifier-free
 guidance, with the classifier's and with physical guidance besides, and with all of it; nothing is polished. For each:
 the evaluator's figures (`synth evaluate`), what is measured on skins, soles and furniture, the share (of those that
 have a class) whose measured actions are the class's, and the seconds a motion takes on one thread. Physical guidance
 knows the floor, slipping and the people here; in a room, furniture and walls too.
+
+All starts from pure noise: the network alone. With `--drafts` it starts from the training motion of the nearest caption
+under the default's share of the noise, as `synth generate` starts from the library's.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import torch
 from synth.body import load_body
 from synth.corpus.gate import content_faults
 from synth.corpus.shards import Corpus
+from synth.diffusion.baseline import nearest, retrieved
 from synth.diffusion.checkpoint import load_model
 from synth.diffusion.classifier import load_classifier
 from synth.diffusion.contest import delivered, sampled
@@ -35,6 +39,7 @@ from synth.diffusion.text import corpus_tokens
 from synth.encoders import text_encoder
 from synth.motion.actions import measure_actions
 from synth.room import furniture_from_json
+from synth.text import TextEncoder
 
 NONE = Sampling(scales=Scales(text=1.0), physics=None, classifier=0.0)
 SHOWN = ("foot_slide", "skate_ratio", "jerk", "floor_penetration", "body_penetration", "object_penetration", "floating")
@@ -61,6 +66,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     firsts = {draw.index: draw for draw in reversed(held_out(corpus, frames=judge.config.frames))}
     order = np.random.default_rng(options.seed).permutation(np.array(sorted(firsts)))[: options.items]
     draws = [replace(firsts[int(at)], frames=min(firsts[int(at)].frames, model.config.frames)) for at in order]
+    drafts = retrieved(corpus, draws, nearest(corpus, draws, TextEncoder())) if options.drafts else None
     made, motions, seconds = {}, {}, {}
     sampled(model, corpus, draws[:2], texts, NONE, options.seed)  # reads and warms up
     classes = [corpus.entries[draw.index].interaction_class for draw in draws]
@@ -68,7 +74,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         if classifier is None and (name == "all" or "classifier" in name.split()):
             continue
         since = time.perf_counter()
-        made[name] = sampled(model, corpus, draws, texts, sampling, options.seed, classifier=classifier)
+        made[name] = sampled(model, corpus, draws, texts, sampling, options.seed, classifier=classifier, drafts=drafts)
         seconds[name] = (time.perf_counter() - since) / len(draws)
         motions[name] = delivered(corpus, draws, made[name], body, polish=False)
     found = evaluate(corpus, judge, made, seed=options.seed, motions=motions, body=body)
@@ -105,6 +111,7 @@ def main() -> None:
     parser.add_argument("--evaluator", type=Path, default=EVALUATOR)
     parser.add_argument("--items", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--drafts", action="store_true", help="from drafts, as the default samples")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     options = parser.parse_args()
     found = measure(options)
