@@ -138,6 +138,12 @@ def test_a_fall_that_the_clip_cuts_is_a_fall(name, first, last, shown):
     assert measure_actions(cut, load_body(), stage).order(0) == shown
 
 
+@pytest.mark.parametrize(("name", "begin"), [("get_up_05", 0.0), ("get_up_05", 1.0), ("get_up_06", 1.2)])
+def test_who_gets_up_from_the_floor_without_a_halt_stands_up(name, begin):
+    motion = entry(name).load()  # over all fours to the feet
+    assert measure_actions(motion.window(begin, motion.seconds), load_body()).order(0) == ("stand_up",)
+
+
 def test_few_frames_a_second_show_the_same():
     motion = entry("slip_to_floor_04").load()  # its fastest moment lasts a tenth of a second
     stage = [furniture_from_json(item, "stage", "stage") for item in motion.meta.stage]

@@ -64,7 +64,7 @@ SHOWS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "sit_down_alone": (("any", ("sit_down", "sitting")),),
     "stand_up_alone": (("any", ("stand_up",)),),
     "lie_down_alone": (("any", ("lie_down", "lying|fallen")),),
-    "get_out_of_bed_alone": (("any", ("lying", "other", "sitting|stand_up")),),
+    "get_out_of_bed_alone": (("any", ("lying", "sitting|stand_up")),),
     "hand_over_object": (("staff", ("standing",)),),
     "push_wheelchair": (("patient", ("sitting",)), ("staff", ("walk",))),
     "transfer_bed_to_wheelchair": (("patient", ("sitting", "stand_up", "sit_down", "sitting")),),

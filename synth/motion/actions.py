@@ -64,6 +64,7 @@ _REST_LABEL = {
     pose.UNCLEAR: "other",
 }  # fmt: skip
 _UP = (pose.UPRIGHT, pose.BENT)
+_DOWN = (pose.LYING, pose.FLOOR_SEATED, pose.FOURS, pose.KNEEL)
 _MOMENTARY = ("fall", "jump")
 
 
@@ -315,7 +316,7 @@ def _with_ends(
 ) -> list[_Rest]:
     """Rests with the clip's first and last moment where the clip cuts a fall, or ends on the way to another posture.
 
-    What a clip begins with is named by where it leads, unless somebody is seen to fall there.
+    What a clip begins with is named by where it leads, unless somebody is seen to fall there, or to get up from low.
     """
     count, first, last = len(kinds), rests[0], rests[-1]
 
@@ -324,7 +325,8 @@ def _with_ends(
 
     low = (pose.LYING, pose.FLOOR_SEATED)
     begins = _Rest(int(kinds[0]), 0, 1, bool(support[0] < 0), held=False)
-    if first.first > 0 and first.floor and first.kind in low and falls(0, first.first + 1, begins.kind):
+    rises = first.kind == pose.UPRIGHT and np.isin(kinds[: first.first], _DOWN).sum() >= AT_ONCE * GRID
+    if rises or (first.first > 0 and first.floor and first.kind in low and falls(0, first.first + 1, begins.kind)):
         rests = [begins, *rests]
     ends = _Rest(int(kinds[-1]), count - 1, count, bool(support[-1] < 0), held=False)
     if last.floor and last.kind in low:
