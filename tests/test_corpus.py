@@ -15,7 +15,7 @@ import torch
 
 from synth.body import load_body
 from synth.corpus import anatomy, asf_amc, ground, library
-from synth.corpus.gate import LANDED, faults_of
+from synth.corpus.gate import HEAD_BACK, LANDED, faults_of
 from synth.corpus.place import STANDS_FOR, NoPlace, bend_path, clearance, place
 from synth.corpus.retarget import retarget
 from synth.corpus.singles import SINGLES
@@ -216,6 +216,27 @@ def test_the_gate_refuses_who_glides() -> None:
     assert told(motion) == []
     pose = motion.body_pose[:, :1].repeat(motion.frames, 1)
     assert told(replace(motion, body_pose=pose)) == ["somebody glides over the floor (100 % of the way)"]
+
+
+@pytest.mark.parametrize(("degrees", "seconds", "refused"), [(80, 1.0, True), (80, 0.3, False), (15, 2.0, False)])
+def test_the_gate_refuses_heads_thrown_back(degrees: float, seconds: float, refused: bool) -> None:
+    body, motion = load_body(), next(i for i in ENTRIES if i.id == "walk_slow_01").load()
+    room = replace(load_room("ward_05"), furniture=(), floor=np.array([[-9.0, -9], [9, -9], [9, 9], [-9, 9]]))
+    pose = motion.body_pose.reshape(motion.people, motion.frames, 23, 3).copy()
+    pose[:, : round(seconds * motion.fps), JOINT["head"] - 1] = (-np.radians(degrees), 0, 0)
+    bent = replace(motion, body_pose=pose.reshape(motion.body_pose.shape))
+    faults = faults_of(bent, measure_actions(bent, body), room, body)
+    assert [fault.grave for fault in faults if "head" in fault.text] == [True] * refused
+
+
+def test_nobody_of_the_library_stares_at_the_ceiling() -> None:
+    for item in ENTRIES:
+        motion = item.load()
+        rest = np.asarray(load_body().rest_joints(motion.betas), float)
+        joints, spun = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
+        for person in range(motion.people):
+            face = spun[person, :, JOINT["head"], :, 2]
+            assert metrics.head_back(joints[person], face, motion.fps) <= HEAD_BACK, item.id
 
 
 def test_damaged_library_is_named(tmp_path: Path) -> None:

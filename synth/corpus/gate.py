@@ -17,7 +17,7 @@ from synth.motion.actions import Actions
 from synth.room import Box, Room
 from synth.rooms.props import prop_piece
 from synth.rotation import Array
-from synth.skeleton import forward_kinematics
+from synth.skeleton import JOINT, forward_kinematics
 from synth.taxonomy import FALLS
 
 # Limits in metres: beyond the first a clip is made again, beyond the second it is never shown.
@@ -29,6 +29,7 @@ FLOATING = (0.0, 0.05)  # share of frames with nobody's foot, hand, back or seat
 SEATED_NEAR = 0.35  # a pelvis this close to the middle of a thing with a seat sits on it
 GLIDING, GLIDES_FROM = 0.3, 0.8  # share of the way without a foot at rest; seconds of way from which that counts
 GLIDES_FPS = 10.0
+HEAD_BACK = 0.5  # seconds on one's feet or a seat with the face to the ceiling
 JERK = (700.0, 2500.0)  # m/s^3, real captures are at 20-150
 
 
@@ -194,7 +195,7 @@ def rise(height: Array) -> tuple[int, int]:
 
 def _bodies(motion: Interaction, actions: Actions, room: Room, body: BodyModel) -> list[Fault]:
     rest = np.asarray(body.rest_joints(motion.betas), float)
-    joints, _ = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
+    joints, spun = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)
     found = []
     if not np.isfinite(joints).all():
         return [Fault("the motion is not finite", True)]
@@ -222,6 +223,9 @@ def _bodies(motion: Interaction, actions: Actions, room: Room, body: BodyModel) 
         # seen more seldom than that, a foot that rests half a second cannot be told from one that does not
         if motion.fps >= GLIDES_FPS and way >= GLIDES_FROM and gliding > GLIDING and on.mean() < 0.5:
             found.append(Fault(f"somebody glides over the floor ({100 * gliding:.0f} % of the way)", True))
+        back = metrics.head_back(points, spun[person][here][:, JOINT["head"], :, 2], motion.fps)
+        if back > HEAD_BACK:
+            found.append(Fault(f"somebody's head is thrown back for {back:.1f} s", True))
         jerk = metrics.jitter(points, motion.fps)
         if jerk > JERK[0]:
             found.append(Fault(f"somebody jerks ({jerk:.0f} m/s^3)", jerk > JERK[1]))

@@ -13,6 +13,7 @@ from synth.skeleton import JOINT, SMPL_PARENTS
 
 SKATE_SPEED = 0.15  # m/s; below it a foot on the floor stands
 GLIDE_SPEED, UPRIGHT = 0.25, 0.65  # m/s of the pelvis from which someone moves; metres that it is up at least
+ERECT = 0.85  # cosine between the trunk and the vertical: 30 degrees
 SOLE_HEIGHT = 0.025  # metres above the floor up to which a sole point is on it
 
 CONTACT_HEIGHT = 0.06  # a toe joint (0.02 above the sole) or ankle joint (0.07) this far above its standing height
@@ -92,6 +93,15 @@ def floor_penetration(joints: Array, margin: float = 0.0) -> float:
 def floating(joints: Array, reach: float = 0.15) -> float:
     """Share of frames in which no joint is within ``reach`` metres of the floor. One person [T, 24, 3]."""
     return float((np.asarray(joints)[..., 2].min(-1) > reach).mean())
+
+
+def head_back(joints: Array, facing: Array, fps: float, beyond: float = np.pi / 4) -> float:
+    """Seconds in which somebody with an upright trunk faces the ceiling: one person's joints [T, 24, 3], direction of
+    the face [T, 3], and radians above the horizon from which that counts. Who drinks up reaches 36 degrees.
+    """
+    trunk = joints[:, JOINT["neck"]] - joints[:, JOINT["pelvis"]]
+    erect = trunk[:, 2] > ERECT * np.linalg.norm(trunk, axis=-1)
+    return float((erect & (facing[:, 2] > np.sin(beyond))).sum() / fps)
 
 
 def jitter(joints: Array, fps: float) -> float:
