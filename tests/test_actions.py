@@ -16,7 +16,7 @@ from synth.motion.evaluate import measure_all
 from synth.room import Box, Furniture, furniture_from_json
 from synth.rooms.props import piece_at
 from synth.rotation import yaw_matrix
-from synth.skeleton import JOINT, SMPL_MIRROR, SMPL_PARENTS
+from synth.skeleton import JOINT, SMPL_MIRROR, SMPL_PARENTS, forward_kinematics
 from synth.taxonomy import ACTIONS, POSTURES
 
 DATA = Path(__file__).parent / "data"
@@ -142,6 +142,14 @@ def test_a_fall_that_the_clip_cuts_is_a_fall(name, first, last, shown):
 def test_who_gets_up_from_the_floor_without_a_halt_stands_up(name, begin):
     motion = entry(name).load()  # over all fours to the feet
     assert measure_actions(motion.window(begin, motion.seconds), load_body()).order(0) == ("stand_up",)
+
+
+def test_who_goes_down_first_does_not_stand_up_from_the_first_frame_on():
+    motion = entry("get_up_06").load().window(0.6, 9.0)
+    rest = np.asarray(load_body().rest_joints(motion.betas), float)
+    up = forward_kinematics(motion.rotations(), rest[:, None], motion.transl)[0]
+    down_and_up = np.concatenate([up[:, ::-1], up[:, 1:]], 1)[:, 27:]  # already bent as the clip begins
+    assert measure_joints(down_and_up, motion.fps).order(0)[0] != "stand_up"
 
 
 def test_few_frames_a_second_show_the_same():

@@ -185,7 +185,8 @@ def test_motions_of_one_scenario_are_those_of_equal_ones(pair: Interaction) -> N
         np.testing.assert_allclose(mine.motion.rotations(), theirs.motion.rotations(), atol=1e-4)
         np.testing.assert_array_equal(mine.stands, theirs.stands)
     assert np.abs(a[0].motion.transl - a[2].motion.transl).max() > 1e-4
-    blind, drafts = replace(model, denoiser=Blind()), [pair, replace(pair, transl=pair.transl + np.float32(0.4))]  # type: ignore[arg-type]
+    blind = replace(model, denoiser=Blind())  # type: ignore[arg-type]  # asked as one, without one's weights
+    drafts = [pair, replace(pair, transl=pair.transl + np.float32(0.4))]
     each = [replace(one, draft=draft) for draft in drafts]
     made = sample(
         blind, [each[0], each[1], each[0]], said, 2.0, BODY, np.random.SeedSequence(1),

@@ -35,6 +35,7 @@ _PELVIS = slice(COLUMNS["joints"].start, COLUMNS["joints"].start + 2)
 T = TypeVar("T", bound="Tensors")
 
 
+@dataclass(frozen=True)
 class Tensors:
     """What dataclasses of tensors (and of such dataclasses) share."""
 
@@ -55,7 +56,7 @@ class Tensors:
         def changed(value: Any) -> Any:
             return value._each(change) if isinstance(value, Tensors) else change(value)
 
-        return replace(self, **{item.name: changed(getattr(self, item.name)) for item in fields(self)})  # type: ignore[type-var,arg-type]
+        return replace(self, **{item.name: changed(getattr(self, item.name)) for item in fields(self)})
 
 
 @dataclass(frozen=True)

@@ -316,7 +316,7 @@ def _with_ends(
 ) -> list[_Rest]:
     """Rests with the clip's first and last moment where the clip cuts a fall, or ends on the way to another posture.
 
-    What a clip begins with is named by where it leads, unless somebody is seen to fall there, or to get up from low.
+    What a clip begins with is named by where it leads, unless somebody is seen to fall or to get up from the floor.
     """
     count, first, last = len(kinds), rests[0], rests[-1]
 
@@ -325,7 +325,12 @@ def _with_ends(
 
     low = (pose.LYING, pose.FLOOR_SEATED)
     begins = _Rest(int(kinds[0]), 0, 1, bool(support[0] < 0), held=False)
-    rises = first.kind == pose.UPRIGHT and np.isin(kinds[: first.first], _DOWN).sum() >= AT_ONCE * GRID
+    # who begins higher passes the floor on the way down as well, which is no standing up
+    rises = (
+        first.kind == pose.UPRIGHT
+        and begins.kind in (*_DOWN, pose.UNCLEAR)
+        and np.isin(kinds[: first.first], _DOWN).sum() >= AT_ONCE * GRID
+    )
     if rises or (first.first > 0 and first.floor and first.kind in low and falls(0, first.first + 1, begins.kind)):
         rests = [begins, *rests]
     ends = _Rest(int(kinds[-1]), count - 1, count, bool(support[-1] < 0), held=False)
